@@ -1,0 +1,1 @@
+"""Turns an archive of Doppler echocardiograms and reports into labelled data."""

@@ -1,0 +1,1 @@
+"""The words of echomine: vocabularies, records, errors. Imports nothing but the standard library."""
