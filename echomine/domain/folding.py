@@ -21,9 +21,10 @@ _STRENGTH: dict[Assertion, int] = {
 def fold_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """One finding per (valve, disease), in the order of the vocabularies.
 
-    The strongest assertion wins (present, negated, possible, historical, ...); among findings of that assertion the
-    severities are joined to their hull, and span, quote and section are those of the gravest, the first in the text
-    where equal. ``normal`` is dropped for a valve with a present lesion. No findings give an empty tuple.
+    The strongest assertion wins (present, negated, possible, historical, ...); among findings of that
+    assertion the severities are joined to their hull, and span, quote and section are those of the gravest,
+    the first in the text where equal. ``normal`` is dropped for a valve with a present lesion. No findings
+    give an empty tuple.
     """
     ordered = sorted(findings, key=_pair)
     folded = [_fold_one(list(group)) for _, group in groupby(ordered, key=_pair)]

@@ -82,7 +82,7 @@ class Report:
 
     Attributes:
         report_id: Stable identifier, safe to print: never a name or a hospital number.
-        text: The text, decoded, line ends as ``\\n``.
+        text: The text, decoded, line ends as line feeds.
         patient: Pseudonym of the patient, or ``""`` when unknown.
         study_uid: StudyInstanceUID of its exam, or ``""`` when unknown.
         performed: Date of the exam, if known.
@@ -126,8 +126,9 @@ class Paragraph:
 class Calibration:
     """Physical scale of a spectral display that was cropped to its region.
 
-    Row ``y`` of the crop is ``(baseline_y - y) * mps_per_px`` m/s, so with a positive ``mps_per_px`` velocities towards
-    the probe point up; a negative one says that the display is inverted. Column ``x`` is ``x * s_per_px`` s.
+    Row ``y`` of the crop is ``(baseline_y - y) * mps_per_px`` m/s, so with a positive ``mps_per_px``
+    velocities towards the probe point up; a negative one says that the display is inverted. Column ``x`` is
+    ``x * s_per_px`` s.
 
     Attributes:
         mps_per_px: Signed velocity step of one row upwards, m/s; never 0.
@@ -152,7 +153,11 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UltrasoundRegion:
-    """One item of SequenceOfUltrasoundRegions (0018,6011) as read, PS3.3 C.8.5.5; None where the file is silent."""
+    """One item of SequenceOfUltrasoundRegions (0018,6011) as read; None where the file is silent.
+
+    References:
+        DICOM PS3.3 C.8.5.5.
+    """
 
     spatial_format: int
     data_type: int

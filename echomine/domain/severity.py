@@ -14,8 +14,8 @@ MILD_CLASS, MODERATE_CLASS, SEVERE_CLASS = "mild", "moderate", "severe"
 class SeverityInterval:
     """A closed interval of grades, ``low <= high``.
 
-    ``at least moderate`` is (moderate, severe); ``no more than mild`` is (none, mild) or (trace, mild); an ungraded
-    lesion is (unspecified, unspecified).
+    ``at least moderate`` is (moderate, severe); ``no more than mild`` is (none, mild) or (trace, mild); an
+    ungraded lesion is (unspecified, unspecified).
     """
 
     low: Severity
