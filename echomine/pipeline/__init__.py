@@ -1,0 +1,1 @@
+"""Use cases, one module each: what the command line and the flows call."""
