@@ -1,0 +1,1 @@
+"""All disk and database: spectral files, reports, the workspace with its catalog and artifacts, exports."""

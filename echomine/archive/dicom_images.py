@@ -1,0 +1,270 @@
+"""Ultrasound DICOM files: header, regions, first frame."""
+
+import io
+import logging
+import math
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag
+
+from echomine.archive.codestreams import encoded_size
+from echomine.archive.source_images import Identity, ReadLimits, SourceImage
+from echomine.domain.errors import ItemError, Reason
+from echomine.domain.records import UltrasoundRegion
+from echomine.doppler.display import Pixels
+from echomine.doppler.region import Box, box_inside, calibration_of, choose_spectral_region
+
+DEFLATED = frozenset({"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.8.1", "1.2.840.10008.1.2.4.95"})
+"""Deflated data set, deflated frames, and JPIP deflate: inflating has no limit in the reader."""
+ULTRASOUND_CLASSES = frozenset(
+    f"1.2.840.10008.5.1.4.1.1.{tail}" for tail in ("3", "3.1", "6", "6.1", "6.2", "6.3")
+)
+ENVELOPED_DATA = bytes.fromhex("06092a864886f70d010703")
+"""Object identifier of encrypted CMS content, as DICOM's secure media profile wraps files in."""
+GRAPHICS_FORMATS = frozenset({4, 5})
+SPATIAL_FORMATS_SHOWN = frozenset({1, 2, 3, 4})
+
+pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # its warnings quote values, names among them
+
+
+def read_dicom(data: bytes, limits: ReadLimits) -> SourceImage:
+    """The first frame of an ultrasound DICOM file that holds a spectral display.
+
+    Raises:
+        ItemError: With the reason why it cannot be mined.
+    """
+    dataset = _parsed(data)
+    _check_kind(dataset)
+    frames = _check_sizes(dataset, limits)
+    rows, columns = int(dataset.Rows), int(dataset.Columns)
+    regions = list(_regions(dataset))
+    chosen = choose_spectral_region(regions, rows=rows, columns=columns)
+    calibration = calibration_of(chosen.region, chosen.box)
+    notes = [
+        note
+        for holds, note in (
+            (frames > 1, f"the first of {frames} frames"),
+            (chosen.clipped, "the region reached beyond the image and was clipped"),
+            (calibration is None, "the region states no usable velocity scale: uncalibrated"),
+        )
+        if holds
+    ]
+    return SourceImage(
+        pixels=_first_frame(dataset, limits),
+        boxes=_shown_boxes(regions, rows=rows, columns=columns) or (chosen.box,),
+        spectral_box=chosen.box,
+        identity=_identity(dataset),
+        region=chosen.region,
+        calibration=calibration,
+        notes=tuple(notes),
+    )
+
+
+def _parsed(data: bytes) -> Dataset:
+    if ENVELOPED_DATA in data[:128]:
+        raise ItemError(Reason.ENCRYPTED, "it is an encrypted envelope; decrypt it before ingest")
+    has_preamble = data[128:132] == b"DICM"
+    if not has_preamble and data[:2] not in (b"\x08\x00", b"\x02\x00"):
+        raise ItemError(Reason.NOT_AN_IMAGE, "it is neither DICOM nor PNG nor JPEG")
+    if has_preamble and _transfer_syntax(data) in DEFLATED:
+        raise ItemError(
+            Reason.DEFLATED, "its content is deflated, which has no safe size; store it uncompressed"
+        )
+    try:
+        dataset = pydicom.dcmread(io.BytesIO(data), force=True)
+        dataset.get("Modality")
+    except EOFError as error:
+        raise ItemError(Reason.TRUNCATED, "the file ends before its header does; copy it again") from error
+    except Exception as error:  # a dozen types, struct.error and NotImplementedError among them
+        raise ItemError(
+            Reason.BROKEN_DICOM, f"its header cannot be read ({type(error).__name__}); export it again"
+        ) from error
+    return dataset
+
+
+def _transfer_syntax(data: bytes) -> str:
+    """Transfer syntax of the file, read from the group 2 header alone, so that nothing is inflated."""
+    stream = io.BytesIO(data)
+    stream.seek(132)
+    try:
+        meta = read_dataset(stream, is_implicit_VR=False, is_little_endian=True, stop_when=_after_group_2)
+        return str(meta.get("TransferSyntaxUID", "")).strip(" \0")
+    except Exception as error:
+        raise ItemError(
+            Reason.BROKEN_DICOM, f"its file header cannot be read ({type(error).__name__}); export it again"
+        ) from error
+
+
+def _after_group_2(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+    return tag.group != 2
+
+
+def _check_kind(dataset: Dataset) -> None:
+    if "EncryptedAttributesSequence" in dataset:
+        raise ItemError(Reason.ENCRYPTED, "parts of it are encrypted; decrypt it before ingest")
+    modality = str(dataset.get("Modality", "") or "").strip()
+    if modality != "US" and str(dataset.get("SOPClassUID", "")) not in ULTRASOUND_CLASSES:
+        if not len(dataset):
+            raise ItemError(Reason.BROKEN_DICOM, "it holds no data elements; export it again")
+        raise ItemError(Reason.WRONG_MODALITY, "it is no ultrasound image; only spectral Doppler is mined")
+    if "PixelData" not in dataset or not {"Rows", "Columns"} <= set(dataset.dir()):
+        raise ItemError(Reason.NO_PIXELS, "it has no pixels; nothing to mine")
+
+
+def _check_sizes(dataset: Dataset, limits: ReadLimits) -> int:
+    """The number of frames, once the stated sizes are within the limits and the pixels are there."""
+    rows, columns = _whole(dataset.Rows), _whole(dataset.Columns)
+    samples, frames = _whole(dataset.get("SamplesPerPixel", 1)), _whole(dataset.get("NumberOfFrames", 1) or 1)
+    if min(rows, columns, samples, frames) < 1:
+        raise ItemError(Reason.NO_PIXELS, f"it states {rows} x {columns} pixels in {frames} frames")
+    frame = rows * columns * samples
+    if frame > limits.frame_samples or frame * frames > limits.all_samples:
+        raise ItemError(
+            Reason.TOO_LARGE,
+            f"it states {columns} x {rows} pixels, {samples} samples and {frames} frames, above the limit",
+        )
+    if not dataset["PixelData"].value:
+        raise ItemError(Reason.NO_PIXELS, "its pixel data is empty")
+    return frames
+
+
+def _whole(value: Any) -> int:  # noqa: ANN401 - whatever a file holds there
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ItemError(Reason.BROKEN_DICOM, "a size in its header is no whole number") from error
+
+
+def _identity(dataset: Dataset) -> Identity:
+    return Identity(
+        patient_id=str(dataset.get("PatientID", "") or "").strip(),
+        study_uid=str(dataset.get("StudyInstanceUID", "") or ""),
+        sop_uid=str(dataset.get("SOPInstanceUID", "") or ""),
+        performed=_date(str(dataset.get("StudyDate", "") or "")),
+    )
+
+
+def _date(text: str) -> date | None:
+    try:
+        return datetime.strptime(text.strip(), "%Y%m%d").date()  # noqa: DTZ007 - a date without a clock
+    except ValueError:
+        return None
+
+
+def _regions(dataset: Dataset) -> Iterator[UltrasoundRegion]:
+    """The items that are complete; one with a missing or non-numeric part cannot be placed and is left out."""
+    for item in dataset.get("SequenceOfUltrasoundRegions", None) or ():
+        try:
+            yield _region(item)
+        except (AttributeError, TypeError, ValueError, OverflowError):
+            continue
+
+
+def _region(item: Dataset) -> UltrasoundRegion:
+    return UltrasoundRegion(
+        spatial_format=int(item.RegionSpatialFormat),
+        data_type=int(item.RegionDataType),
+        flags=int(item.get("RegionFlags", 0) or 0),
+        min_x0=int(item.RegionLocationMinX0),
+        min_y0=int(item.RegionLocationMinY0),
+        max_x1=int(item.RegionLocationMaxX1),
+        max_y1=int(item.RegionLocationMaxY1),
+        units_x=int(item.get("PhysicalUnitsXDirection", 0) or 0),
+        units_y=int(item.get("PhysicalUnitsYDirection", 0) or 0),
+        delta_x=_finite(item.get("PhysicalDeltaX", None)) or 0.0,
+        delta_y=_finite(item.get("PhysicalDeltaY", None)) or 0.0,
+        reference_x0=_optional_whole(item.get("ReferencePixelX0", None)),
+        reference_y0=_optional_whole(item.get("ReferencePixelY0", None)),
+        reference_value_x=_finite(item.get("ReferencePixelPhysicalValueX", None)),
+        reference_value_y=_finite(item.get("ReferencePixelPhysicalValueY", None)),
+    )
+
+
+def _finite(value: Any) -> float | None:  # noqa: ANN401 - whatever a file holds there
+    number = None if value is None else float(value)
+    return number if number is not None and math.isfinite(number) else None
+
+
+def _optional_whole(value: Any) -> int | None:  # noqa: ANN401 - whatever a file holds there
+    return None if value is None else int(value)
+
+
+def _shown_boxes(regions: list[UltrasoundRegion], *, rows: int, columns: int) -> tuple[Box, ...]:
+    """Where the image may be shown: ultrasound, M-mode, spectral and waveform regions, no text, no unknown ones."""
+    boxes = (
+        box_inside(region, rows=rows, columns=columns)
+        for region in regions
+        if region.spatial_format in SPATIAL_FORMATS_SHOWN
+    )
+    return tuple(box for box in boxes if box is not None)
+
+
+def _first_frame(dataset: Dataset, limits: ReadLimits) -> Pixels:
+    _check_codestream(dataset, limits)
+    try:
+        return _eight_bit(_decoded(dataset), dataset)
+    except Exception as error:  # decoders raise what they like
+        reason = Reason.TRUNCATED if _is_cut(dataset) else Reason.UNDECODABLE
+        raise ItemError(
+            reason, f"its pixels cannot be decoded ({type(error).__name__}); export it uncompressed"
+        ) from error
+
+
+def _check_codestream(dataset: Dataset, limits: ReadLimits) -> None:
+    """A compressed frame states its own size, which may be larger than the header's."""
+    if (
+        not dataset.file_meta.get("TransferSyntaxUID")
+        or not dataset.file_meta.TransferSyntaxUID.is_compressed
+    ):
+        return
+    size = encoded_size(dataset.PixelData)
+    if size is not None and size[0] * size[1] > limits.frame_samples:
+        raise ItemError(
+            Reason.TOO_LARGE, f"a compressed frame of {size[0]} x {size[1]} pixels, above the limit"
+        )
+
+
+def _decoded(dataset: Dataset) -> np.ndarray[Any, Any]:
+    from pydicom.pixels import pixel_array
+
+    return pixel_array(dataset, index=0)
+
+
+def _is_cut(dataset: Dataset) -> bool:
+    """Whether an uncompressed file holds fewer bytes than its sizes say."""
+    meta = getattr(dataset, "file_meta", None)
+    syntax = meta.get("TransferSyntaxUID") if meta is not None else None
+    if syntax is not None and syntax.is_compressed:
+        return False
+    bits = _whole(dataset.get("BitsAllocated", 8) or 8)
+    wanted = (
+        _whole(dataset.Rows) * _whole(dataset.Columns) * _whole(dataset.get("SamplesPerPixel", 1)) * bits // 8
+    )
+    return len(dataset.PixelData) < wanted
+
+
+def _eight_bit(frame: np.ndarray[Any, Any], dataset: Dataset) -> Pixels:
+    """(H, W) or (H, W, 3) in 0..255, whatever the photometric interpretation was."""
+    photometric = str(dataset.get("PhotometricInterpretation", "MONOCHROME2")).strip()
+    if photometric == "PALETTE COLOR":
+        from pydicom.pixels import apply_color_lut
+
+        frame = apply_color_lut(frame, dataset)
+        frame = frame[..., :3]
+        return np.ascontiguousarray(frame >> 8 if frame.dtype == np.uint16 else frame, dtype=np.uint8)
+    if frame.dtype != np.uint8:
+        frame = _to_eight_bits(frame, int(dataset.get("BitsStored", 8 * frame.dtype.itemsize)))
+    return 255 - frame if photometric == "MONOCHROME1" else frame
+
+
+def _to_eight_bits(frame: np.ndarray[Any, Any], bits_stored: int) -> Pixels:
+    shifted = frame.astype(np.int64) + (2 ** (bits_stored - 1) if frame.dtype.kind == "i" else 0)
+    scaled = shifted >> (bits_stored - 8) if bits_stored > 8 else shifted << (8 - bits_stored)
+    return np.clip(scaled, 0, 255).astype(np.uint8)

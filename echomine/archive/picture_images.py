@@ -1,0 +1,66 @@
+"""Pictures (PNG, JPEG): no tags, so the whole picture is one display without a scale."""
+
+import io
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from echomine.archive.source_images import Identity, ReadLimits, SourceImage
+from echomine.domain.errors import ItemError, Reason
+from echomine.doppler.display import Pixels
+from echomine.doppler.region import SMALLEST_SIDE_PX
+
+PNG_MAGIC, JPEG_MAGIC = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+
+
+def is_picture(data: bytes) -> bool:
+    """Whether the bytes start as a PNG or JPEG file does."""
+    return data.startswith((PNG_MAGIC, JPEG_MAGIC))
+
+
+def read_picture(data: bytes, limits: ReadLimits) -> SourceImage:
+    """The decoded picture.
+
+    Raises:
+        ItemError: ``too_large``, ``truncated``, ``bad_region`` (a few pixels only) or ``not_an_image``.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as picture:
+            _check_size(picture, limits)
+            picture.load()
+            pixels = _eight_bit(picture)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ItemError(Reason.TOO_LARGE, "the picture has more pixels than any ultrasound screen") from error
+    except UnidentifiedImageError as error:
+        raise ItemError(Reason.NOT_AN_IMAGE, "it starts as a PNG or JPEG but is none") from error
+    except OSError as error:
+        raise ItemError(Reason.TRUNCATED, "the picture is cut off or damaged; copy it again") from error
+    rows, columns = pixels.shape[:2]
+    box = (0, 0, columns, rows)
+    return SourceImage(
+        pixels=pixels,
+        boxes=(box,),
+        spectral_box=box,
+        identity=Identity(),
+        notes=("a picture without tags: uncalibrated, and taken as one display as a whole",),
+    )
+
+
+def _check_size(picture: Image.Image, limits: ReadLimits) -> None:
+    samples = picture.width * picture.height * max(len(picture.getbands()), 1)
+    if samples > limits.frame_samples:
+        raise ItemError(
+            Reason.TOO_LARGE, f"the picture has {samples:,} samples, the limit is {limits.frame_samples:,}"
+        )
+    if min(picture.size) < SMALLEST_SIDE_PX:
+        raise ItemError(
+            Reason.BAD_REGION,
+            f"the picture has {picture.width} x {picture.height} pixels, a display needs {SMALLEST_SIDE_PX} x {SMALLEST_SIDE_PX}",
+        )
+
+
+def _eight_bit(picture: Image.Image) -> Pixels:
+    if picture.mode.startswith("I;16") or picture.mode == "I":
+        wide = np.asarray(picture).astype(np.uint32)
+        return (np.minimum(wide, 65535) >> 8).astype(np.uint8)
+    return np.asarray(picture.convert("L" if picture.mode in ("1", "L", "LA") else "RGB"), dtype=np.uint8)

@@ -1,0 +1,144 @@
+"""Spectral displays read from DICOM files and pictures: the hardened edge to files of unknown origin.
+
+Whatever is wrong with a file, the caller gets an :class:`ItemError` with a reason; what it gets from a good file is
+cropped to the ultrasound regions, so that burned-in names outside of them never leave this module.
+"""
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from echomine.archive import dicom_images, picture_images
+from echomine.archive.safe_names import content_id, safe_uid
+from echomine.archive.source_images import Identity, ReadLimits, SourceImage
+from echomine.domain.errors import ItemError, Reason
+from echomine.doppler.display import Pixels, SpectralDisplay
+from echomine.doppler.region import Box, blank_outside, mode_of
+
+DEFAULT_LIMITS = ReadLimits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpectralFile:
+    """One spectral display with what its file says about it.
+
+    Attributes:
+        image_id: SOP instance UID when well formed, else made from the content.
+        content_sha256: Hex digest of the file.
+        study_uid: StudyInstanceUID, made safe; ``""`` when unknown.
+        identity: Patient and date as the file states them: for memory only.
+        display: The display, cropped to its region.
+        box: Where it stood in the image.
+        notes: What had to be assumed, plain sentences without identity.
+    """
+
+    image_id: str
+    content_sha256: str
+    study_uid: str
+    identity: Identity
+    display: SpectralDisplay
+    box: Box
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskedPicture:
+    """A whole image for showing, black outside its ultrasound regions.
+
+    Attributes:
+        pixels: (H, W) or (H, W, 3).
+        box: The spectral display within it.
+    """
+
+    pixels: Pixels
+    box: Box
+
+
+def read_spectral_file(path: Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> SpectralFile:
+    """The spectral display of a DICOM file, PNG or JPEG.
+
+    The bytes are read once. A picture is one uncalibrated display as a whole. Of several frames the first is taken.
+
+    Raises:
+        ItemError: With the reason, whatever is wrong with the file; the message names no path and no patient.
+    """
+    data = read_bounded(path, limits=limits)
+    digest = hashlib.sha256(data).hexdigest()
+    image = _decoded(data, limits)
+    x0, y0, x1, y1 = image.spectral_box
+    return SpectralFile(
+        image_id=safe_uid(image.identity.sop_uid) or content_id(digest),
+        content_sha256=digest,
+        study_uid=safe_uid(image.identity.study_uid),
+        identity=image.identity,
+        display=SpectralDisplay(
+            pixels=image.pixels[y0:y1, x0:x1].copy(),
+            calibration=image.calibration,
+            mode=mode_of(image.region) if image.region else image.mode,
+        ),
+        box=image.spectral_box,
+        notes=image.notes,
+    )
+
+
+def read_masked_picture(path: Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> MaskedPicture:
+    """The whole image of a spectral file, with everything outside its ultrasound regions blanked.
+
+    Raises:
+        ItemError: As :func:`read_spectral_file`.
+    """
+    image = _decoded(read_bounded(path, limits=limits), limits)
+    return MaskedPicture(pixels=blank_outside(image.pixels, image.boxes), box=image.spectral_box)
+
+
+def _decoded(data: bytes, limits: ReadLimits) -> SourceImage:
+    try:
+        if picture_images.is_picture(data):
+            return picture_images.read_picture(data, limits)
+        return dicom_images.read_dicom(data, limits)
+    except ItemError:
+        raise
+    except MemoryError as error:
+        raise ItemError(Reason.TOO_LARGE, "decoding it needs more memory than there is") from error
+    except Exception as error:  # readers of foreign files raise a dozen types; each becomes one typed error
+        raise ItemError(
+            Reason.UNDECODABLE, f"its content cannot be read ({type(error).__name__}); export it again"
+        ) from error
+
+
+def read_bounded(path: Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> bytes:
+    """All bytes of a regular file within the size limit.
+
+    Raises:
+        ItemError: ``source_missing``, ``unreadable``, ``too_large`` or ``empty_file``.
+    """
+    try:
+        with open(path, "rb", opener=_open_without_blocking) as stream:  # noqa: PTH123 - Path.open takes no opener
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ItemError(Reason.UNREADABLE, "it is no regular file")
+            if status.st_size > limits.file_bytes:
+                raise ItemError(
+                    Reason.TOO_LARGE, f"it has {status.st_size:,} bytes, the limit is {limits.file_bytes:,}"
+                )
+            data = stream.read(limits.file_bytes + 1)
+    except FileNotFoundError as error:
+        raise ItemError(
+            Reason.SOURCE_MISSING, "it is no longer there; mount or ingest its source again"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise ItemError(
+            Reason.UNREADABLE, f"it cannot be opened ({type(error).__name__}); check its rights"
+        ) from error
+    if len(data) > limits.file_bytes:
+        raise ItemError(Reason.TOO_LARGE, f"it has more than {limits.file_bytes:,} bytes")
+    if not data:
+        raise ItemError(Reason.EMPTY_FILE, "the file is empty; copy it again")
+    return data
+
+
+def _open_without_blocking(name: str, flags: int) -> int:
+    """Opens without waiting for the other end, so that a named pipe in a source does not hang the batch."""
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
