@@ -1,0 +1,64 @@
+"""``python -m flows.label_archive``: labels for every image that is new since the last run."""
+
+from prefect import flow, task
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.futures import as_completed
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+from echomine.pipeline import stages
+from flows.running import IO_RETRIES, publish_counts, run_as_module
+
+BATCH_SIZE = 250
+
+
+@task(name="label batch", **IO_RETRIES)
+def label_batch(workspace: str, run: str, first: int, last: int) -> dict[str, int]:
+    """Counts by state of the images in catalog rows ``first`` to ``last``."""
+    return stages.label_batch(workspace, run=run, first=first, last=last)
+
+
+@task(name="open run", **IO_RETRIES)
+def open_run(workspace: str, batch_size: int) -> dict[str, object]:
+    """The run, its models and the catalog rows of its batches."""
+    return stages.open_label_run(workspace, batch_size=batch_size)
+
+
+def _runner(cluster: str, workers: int) -> TaskRunner:  # type: ignore[type-arg]
+    if not cluster:
+        return ThreadPoolTaskRunner(max_workers=workers)
+    from prefect_dask import DaskTaskRunner  # the extra `cluster`
+
+    return DaskTaskRunner(address=cluster)
+
+
+@flow(name="label-batches")
+def label_batches(workspace: str, run: str, batches: list[list[int]]) -> dict[str, int]:
+    """Label the given batches of catalog rows, several at a time."""
+    progress = create_progress_artifact(progress=0.0, key="label-archive-progress")
+    futures = [label_batch.submit(workspace, run, first, last) for first, last in batches]
+    total: dict[str, int] = {}
+    for done, future in enumerate(as_completed(futures), start=1):
+        for state, number in future.result().items():
+            total[state] = total.get(state, 0) + number
+        update_progress_artifact(progress, progress=100.0 * done / len(futures))
+    return total
+
+
+@flow(name="label-archive")
+def label_archive(
+    workspace: str, batch_size: int = BATCH_SIZE, workers: int = 1, cluster: str = ""
+) -> dict[str, object]:
+    """Label what is new since the last run of the current models."""
+    plan = open_run(workspace, batch_size)
+    run, batches = str(plan["run"]), plan["batches"]
+    assert isinstance(batches, list)
+    counts: dict[str, int] = {}
+    if batches:
+        counts = label_batches.with_options(task_runner=_runner(cluster, workers))(workspace, run, batches)
+    stages.close_run(workspace, run=run, counts=counts)
+    publish_counts("label-archive-counts", f"Images by state, models {plan['model']}", counts)
+    return {"run": run, "model": plan["model"], "batches": len(batches), "counts": counts}
+
+
+if __name__ == "__main__":
+    run_as_module(label_archive, [("batch_size", int, BATCH_SIZE), ("workers", int, 1), ("cluster", str, "")])
