@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echomine.domain.records import Hit, Label, Paragraph
+from echomine.domain.severity import SeverityInterval
 from echomine.domain.vocabulary import Assertion, Severity
 
 MAX_TEXT = 240
@@ -102,12 +103,13 @@ def shorten(text: str) -> str:
 
 
 def severity_words(label: Label) -> str:
-    """``no``, ``moderate`` or ``mild to moderate`` of a label."""
-    if label.assertion is Assertion.NEGATED:
-        return "none"
-    low, high = label.severity.low, label.severity.high
-    if low is Severity.UNSPECIFIED:
-        return "ungraded"
+    """``none``, ``moderate`` or ``mild to moderate`` of a label."""
+    return "none" if label.assertion is Assertion.NEGATED else severity_phrase(label.severity)
+
+
+def severity_phrase(severity: SeverityInterval) -> str:
+    """``moderate``, ``mild to moderate`` or ``ungraded``."""
+    low, high = severity.low, severity.high
     return _word(low) if low is high else f"{_word(low)} to {_word(high)}"
 
 
