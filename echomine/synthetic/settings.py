@@ -1,0 +1,203 @@
+"""How the sonographer and the machine set a display: chosen apart from the severity."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from echomine.domain.vocabulary import DopplerMode, Valve
+from echomine.synthetic.config import ArchiveConfig
+from echomine.synthetic.physics import SEMILUNAR
+
+_WIDEST_MPS = {
+    Valve.AORTIC: (5.4, 4.9),
+    Valve.MITRAL: (3.0, 5.9),
+    Valve.TRICUSPID: (2.2, 3.9),
+    Valve.PULMONIC: (5.0, 2.4),
+}
+"""Fastest forward and regurgitant flow that a valve can have here."""
+
+_ADAPTED_SHARE = 0.25
+_PULSED_RANGES_MPS = (1.5, 1.8, 2.2, 2.6, 3.2)
+
+
+class ColourMap(StrEnum):
+    """Colours of the grey levels."""
+
+    GREY = "grey"
+    SEPIA = "sepia"
+    BLUE = "blue"
+    AMBER = "amber"
+
+
+class Storage(StrEnum):
+    """Photometric interpretation of the file."""
+
+    MONOCHROME = "MONOCHROME2"
+    PALETTE = "PALETTE COLOR"
+    RGB = "RGB"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Where things stand on the screen, in pixels.
+
+    Attributes:
+        columns, rows: Size of the picture.
+        x0, y0, width, height: The spectral display.
+        sector: Box x0, y0, x1, y1 (exclusive) of the 2D picture above it.
+        font_px: Height of the small print.
+    """
+
+    columns: int
+    rows: int
+    x0: int
+    y0: int
+    width: int
+    height: int
+    sector: tuple[int, int, int, int]
+    font_px: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisplaySettings:
+    """Everything on the screen that is not blood flow.
+
+    Attributes:
+        up_mps, down_mps: Velocity at the upper and lower edge of the display, towards the probe counted positive when
+            not inverted; both are lengths > 0.
+        inverted: Whether velocities away from the probe point up.
+        sweep_mm_s: Printed sweep speed.
+        s_per_px: Time of one column.
+        gain_db: Added to every level.
+        noise_db: Level of the noise floor before the gain.
+        range_db: Levels between black and white.
+        wall_filter_mps: Half height of the empty band at the baseline.
+        gamma: Exponent of the grey curve.
+        axis_in_cm: Whether the axis is printed in cm/s instead of m/s.
+        has_ecg_region: Whether the file also lists the ECG as a region.
+    """
+
+    layout: Layout
+    mode: DopplerMode
+    up_mps: float
+    down_mps: float
+    inverted: bool
+    sweep_mm_s: int
+    s_per_px: float
+    gain_db: float
+    noise_db: float
+    range_db: float
+    wall_filter_mps: float
+    gamma: float
+    colour_map: ColourMap
+    storage: Storage
+    axis_in_cm: bool
+    has_ecg_region: bool
+
+    @property
+    def mps_per_px(self) -> float:
+        """Signed velocity of one row upwards, m/s; negative when inverted."""
+        step = (self.up_mps + self.down_mps) / self.layout.height
+        return -step if self.inverted else step
+
+    @property
+    def baseline_row(self) -> int:
+        """Row of zero velocity within the display."""
+        return round(self.up_mps / abs(self.mps_per_px))
+
+
+def choose_settings(
+    config: ArchiveConfig,
+    valve: Valve,
+    mode: DopplerMode,
+    needed_mps: tuple[float, float],
+    rng: np.random.Generator,
+) -> DisplaySettings:
+    """Settings of one display.
+
+    Args:
+        config: Shares of inverted and compact displays.
+        valve: The valve aimed at.
+        mode: CW or PW.
+        needed_mps: Fastest flow towards and away from the probe, which must stay visible.
+        rng: Source of every choice.
+    """
+    layout = _choose_layout(config, rng)
+    inverted = bool(rng.random() < config.inverted_share)
+    choose_range = _continuous_range if mode is DopplerMode.CW else _pulsed_range
+    toward, away = choose_range(valve, needed_mps, rng)
+    sweep = int(rng.choice((50, 66, 75, 100), p=(0.3, 0.25, 0.2, 0.25)))
+    colour_map, storage = _choose_colours(config, rng)
+    return DisplaySettings(
+        layout=layout,
+        mode=mode,
+        up_mps=away if inverted else toward,
+        down_mps=toward if inverted else away,
+        inverted=inverted,
+        sweep_mm_s=sweep,
+        s_per_px=float(800.0 / (layout.columns * sweep * rng.choice((2.3, 2.6)))),
+        gain_db=float(np.clip(rng.normal(0, 3.0), -6, 6)),
+        noise_db=float(rng.uniform(-40, -27)),
+        range_db=float(rng.uniform(38, 48)),
+        wall_filter_mps=float(rng.uniform(0.03, 0.12) * (toward + away) / 6),
+        gamma=float(rng.uniform(0.85, 1.2)),
+        colour_map=colour_map,
+        storage=storage,
+        axis_in_cm=bool(rng.random() < 0.5),
+        has_ecg_region=bool(rng.random() < 0.3),
+    )
+
+
+def _continuous_range(
+    valve: Valve, needed_mps: tuple[float, float], rng: np.random.Generator
+) -> tuple[float, float]:
+    forward, back = _WIDEST_MPS[valve]
+    widest = (back, forward) if valve in SEMILUNAR else (forward, back)
+    stretch = rng.uniform(1.06, 1.4, size=2)
+    spare = rng.uniform(1.15, 1.7, size=2)
+    if rng.random() < _ADAPTED_SHARE:
+        ranges = [max(need * extra, 0.8) for need, extra in zip(needed_mps, spare, strict=True)]
+    else:
+        ranges = [wide * extra for wide, extra in zip(widest, stretch, strict=True)]
+    return float(ranges[0]), float(ranges[1])
+
+
+def _pulsed_range(
+    valve: Valve, needed_mps: tuple[float, float], rng: np.random.Generator
+) -> tuple[float, float]:
+    fitting = [total for total in _PULSED_RANGES_MPS if total > 1.05 * max(needed_mps)]
+    total = float(rng.choice(fitting or _PULSED_RANGES_MPS[-1:]))
+    away = rng.uniform(0.55, 0.8) if valve in SEMILUNAR else rng.uniform(0.2, 0.45)
+    return total * (1 - float(away)), total * float(away)
+
+
+def _choose_layout(config: ArchiveConfig, rng: np.random.Generator) -> Layout:
+    sizes = ((640, 480),) if config.compact else ((800, 600), (800, 600), (640, 480), (1024, 768))
+    columns, rows = sizes[int(rng.integers(len(sizes)))]
+    x0 = int(columns * rng.uniform(0.03, 0.07))
+    y0 = int(rows * rng.uniform(0.40, 0.46))
+    width = int(columns * rng.uniform(0.80, 0.85))
+    height = int(rows * rng.uniform(0.46, 0.49))
+    half, top = int(rows * 0.19), int(rows * rng.uniform(0.03, 0.06))
+    middle = int(columns * rng.uniform(0.38, 0.55))
+    sector = (middle - half, top, middle + half, y0 - int(rows * 0.03))
+    return Layout(
+        columns=columns,
+        rows=rows,
+        x0=x0,
+        y0=y0,
+        width=width,
+        height=height,
+        sector=sector,
+        font_px=max(10, round(rows / 50)),
+    )
+
+
+def _choose_colours(config: ArchiveConfig, rng: np.random.Generator) -> tuple[ColourMap, Storage]:
+    colours = (ColourMap.GREY, ColourMap.SEPIA, ColourMap.BLUE, ColourMap.AMBER)
+    colour = colours[int(rng.choice(4, p=(0.62, 0.16, 0.12, 0.10)))]
+    true_colour = rng.random() < 0.4 and not config.compact
+    if colour is ColourMap.GREY:
+        return colour, Storage.RGB if true_colour and rng.random() < 0.3 else Storage.MONOCHROME
+    return colour, Storage.RGB if true_colour else Storage.PALETTE

@@ -1,0 +1,141 @@
+"""From flows to the grey levels of a spectral display.
+
+Levels are added up in dB by their maximum and speckle is a table: the arithmetic on pixels is multiplication, addition
+and look-up alone, so that the same seed gives the same bytes on any machine.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter
+
+from echomine.domain.vocabulary import DopplerMode
+from echomine.synthetic.flows import SILENT_DB, Component, Profile
+from echomine.synthetic.randomness import Stream, generator
+from echomine.synthetic.settings import DisplaySettings
+
+Levels: TypeAlias = npt.NDArray[np.float32]
+Pixels: TypeAlias = npt.NDArray[np.uint8]
+
+SIGNAL_TOP = 240
+"""Brightest grey of the signal; the levels above it are the screen's own colours."""
+
+_STEPS_PER_UNIT = 256
+_PROFILE_REACH = 1.4
+_FORWARD_GREY = 0.66
+_TILE_SHAPE = (1024, 1536)
+_TILE_GRAINS = ((2.2, 0.55), (3.2, 0.7), (4.5, 0.9))
+
+
+def spectral_pixels(
+    components: Sequence[Component], settings: DisplaySettings, rng: np.random.Generator
+) -> Pixels:
+    """(H, W) grey levels 0..``SIGNAL_TOP`` of the display, without any overlay."""
+    layout = settings.layout
+    rows = np.arange(layout.height, dtype=np.float64)
+    velocity = ((settings.baseline_row - rows) * settings.mps_per_px).astype(np.float32)
+    levels = np.full((layout.height, layout.width), settings.noise_db, dtype=np.float32)
+    for component in components:
+        _add(levels, velocity, _rough(component, rng), rng)
+        if settings.mode is DopplerMode.PW:
+            _add_aliased(levels, velocity, component, settings, rng)
+    levels[np.abs(velocity) < settings.wall_filter_mps] -= np.float32(22.0)
+    levels += _speckle((layout.height, layout.width), rng)
+    return _to_grey(levels, settings)
+
+
+@lru_cache(maxsize=8)
+def profile_table(profile: Profile) -> Levels:
+    """Level in dB over the velocity as a part of the envelope, 0..1.4 in steps of 1/256."""
+    part = np.arange(int(_PROFILE_REACH * _STEPS_PER_UNIT)) / _STEPS_PER_UNIT
+    if profile is Profile.FILLED:
+        table = (
+            1.5
+            - 3.5 * part
+            - 60.0 * np.clip(part - 0.9, 0, None)
+            - 500 * np.clip(part - 1.02, 0, None) ** 1.5
+        )
+    elif profile is Profile.BAND:
+        table = -26.0 * np.abs((part - 0.84) / 0.22) ** 2.2 + 1.0
+        table = np.where(part < 0.84, np.maximum(table, -19.0), table)
+    else:
+        table = 2.0 - 18.0 * part**1.5
+    table = np.where(part > _PROFILE_REACH - 0.02, SILENT_DB, table)
+    return table.astype(np.float32)
+
+
+def _rough(component: Component, rng: np.random.Generator) -> Component:
+    """The component with hairs: the envelope of each column a little shorter or longer."""
+    hairs = 1.0 + np.clip(rng.normal(0.0, 0.022, size=component.velocity_mps.size), -0.06, 0.05)
+    return Component(
+        velocity_mps=component.velocity_mps * hairs, level_db=component.level_db, profile=component.profile
+    )
+
+
+def _add(levels: Levels, velocity: Levels, component: Component, rng: np.random.Generator) -> None:
+    """Raise ``levels`` to the component where it is the stronger; ``rng`` is not drawn from."""
+    del rng
+    _add_shifted(levels, velocity, component)
+
+
+def _add_shifted(levels: Levels, velocity: Levels, component: Component) -> None:
+    columns = np.flatnonzero(component.level_db > SILENT_DB)
+    if columns.size == 0:
+        return
+    envelope = component.velocity_mps[columns].astype(np.float32)
+    low = _PROFILE_REACH * min(0.0, float(envelope.min()))
+    high = _PROFILE_REACH * max(0.0, float(envelope.max()))
+    rows = np.flatnonzero((velocity >= low) & (velocity <= high))
+    if rows.size == 0:
+        return
+    band = slice(int(rows[0]), int(rows[-1]) + 1)
+    steps = velocity[band, None] * (np.float32(_STEPS_PER_UNIT) / envelope)[None, :]
+    table = profile_table(component.profile)
+    index = np.where((steps < 0) | (steps >= table.size), table.size - 1, steps).astype(np.intp)
+    found = table[index] + component.level_db[columns].astype(np.float32)[None, :]
+    levels[band, columns] = np.maximum(levels[band, columns], found)
+
+
+def _add_aliased(
+    levels: Levels,
+    velocity: Levels,
+    component: Component,
+    settings: DisplaySettings,
+    rng: np.random.Generator,
+) -> None:
+    """What lies beyond one edge of a pulsed display comes back at the other."""
+    reach = np.float32(settings.up_mps + settings.down_mps)
+    fastest = float(np.max(np.abs(component.velocity_mps), initial=0.0))
+    if fastest > min(settings.up_mps, settings.down_mps) and component.profile is Profile.BAND:
+        for wrapped in (velocity + reach, velocity - reach):
+            _add(levels, wrapped, component, rng)
+
+
+@lru_cache(maxsize=4)
+def _speckle_tile(grain: int) -> npt.NDArray[np.int8]:
+    """Rayleigh speckle in quarter dB, drawn out along the velocity axis as a short-time spectrum is."""
+    rng = generator(0, Stream.SPECKLE, grain)
+    real, imaginary = (gaussian_filter(rng.normal(size=_TILE_SHAPE), _TILE_GRAINS[grain]) for _ in range(2))
+    power = real**2 + imaginary**2
+    decibel = 10.0 * np.log10(power / power.mean() + 1e-3)
+    return np.clip(np.rint(4.0 * (decibel + 2.5)), -127, 127).astype(np.int8)
+
+
+def _speckle(shape: tuple[int, int], rng: np.random.Generator) -> Levels:
+    tile = _speckle_tile(int(rng.integers(len(_TILE_GRAINS))))
+    top = int(rng.integers(_TILE_SHAPE[0] - shape[0]))
+    left = int(rng.integers(_TILE_SHAPE[1] - shape[1]))
+    cut = tile[top : top + shape[0], left : left + shape[1]]
+    cut = cut[:: int(rng.choice((-1, 1))), :: int(rng.choice((-1, 1)))]
+    return cut * np.float32(0.25)
+
+
+def _to_grey(levels: Levels, settings: DisplaySettings) -> Pixels:
+    scale = np.float32(255.0 / settings.range_db)
+    shift = np.float32(255.0 * _FORWARD_GREY + settings.gain_db * 255.0 / settings.range_db)
+    linear = np.clip(levels * scale + shift, 0, 255).astype(np.uint8)
+    curve = (np.arange(256) / 255.0) ** settings.gamma * SIGNAL_TOP
+    return np.rint(curve).astype(np.uint8)[linear]
