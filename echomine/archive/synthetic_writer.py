@@ -1,11 +1,10 @@
-"""Writes a synthetic archive to disk: images, reports, the two hand-made tables, and the truth beside them."""
+"""Writes a synthetic archive to disk: images, reports, the two hand-made tables and the truth."""
 
 import csv
 import json
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,11 +64,10 @@ def write_archive(
     drafts = write_reports(config, seed, plan.paired, calendar)
     _write_tables(directory, plan, drafts)
     done, total = 0, len(plan.images)
-    with closing(_written_images(directory, plan, workers)) as batches:
-        for count in batches:
-            done += count
-            if on_progress is not None:
-                on_progress(done, total)
+    for count in _written_images(directory, plan, workers):
+        done += count
+        if on_progress is not None:
+            on_progress(done, total)
     _write_json(directory / "archive.json", _description(plan))
     return _count(directory, plan, drafts)
 

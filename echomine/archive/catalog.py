@@ -1,0 +1,60 @@
+"""The catalog: what a workspace knows of images, reports, runs and labels."""
+
+from sqlalchemy import func, select
+
+from echomine.archive.database import Database
+from echomine.archive.image_table import ImageTable
+from echomine.archive.ledger import Ledger
+from echomine.archive.report_table import ReportTable
+from echomine.archive.schema import findings, images, labels, pairs, paragraphs, problems, reports, views
+
+
+class Catalog:
+    """The parts of one database.
+
+    Attributes:
+        images: Images, their sources, and what was not taken in.
+        reports: Reports, paragraphs with findings, pairs, views.
+        ledger: Runs, states and labels.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Opens the database at a SQLAlchemy URL, made or brought up to date where needed.
+
+        Raises:
+            WorkspaceError: If it cannot be opened.
+        """
+        self._database = Database(url)
+        self.images = ImageTable(self._database)
+        self.reports = ReportTable(self._database)
+        self.ledger = Ledger(self._database)
+
+    def counts(self) -> dict[str, int]:
+        """How much of everything there is."""
+        tables = (images, reports, paragraphs, findings, pairs, views, labels, problems)
+        with self._database.read() as connection:
+            sizes = {
+                table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+                for table in tables
+            }
+        return sizes | self.exam_counts()
+
+    def exam_counts(self) -> dict[str, int]:
+        """Exams with images, those of them without a report, and reports whose exam has no image."""
+        reported = select(reports.c.study_uid).where(reports.c.study_uid != "")
+        imaged = select(images.c.study_uid).where(images.c.study_uid != "")
+        exams = select(func.count(images.c.study_uid.distinct())).where(images.c.study_uid != "")
+        with self._database.read() as connection:
+            return {
+                "exams": connection.execute(exams).scalar_one(),
+                "exams_without_report": connection.execute(
+                    exams.where(images.c.study_uid.not_in(reported))
+                ).scalar_one(),
+                "reports_without_exam": connection.execute(
+                    select(func.count()).select_from(reports).where(reports.c.study_uid.not_in(imaged))
+                ).scalar_one(),
+            }
+
+    def close(self) -> None:
+        """Gives back the connections."""
+        self._database.close()

@@ -1,0 +1,161 @@
+"""Connection to the catalog's database: SQLite with a write-ahead log, or PostgreSQL by URL."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from echomine.domain.errors import WorkspaceError
+
+HEAD_REVISION = "0001"
+BUSY_TIMEOUT_MS = 60_000
+_CHUNK = 500
+
+Row = Mapping[str, Any]
+
+
+class Database:
+    """An open database at the newest schema.
+
+    Each :meth:`write` is one transaction: after a kill at any moment either all of it is there or nothing.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Connects, and brings the schema up to date.
+
+        Raises:
+            WorkspaceError: If the database cannot be opened, or was made by a newer echomine.
+        """
+        self._name = "the catalog"
+        with self._translated():
+            self.engine = _engine(url)
+            self._migrate()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for queries."""
+        with self._translated(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction, committed at the end of the block and undone by an exception."""
+        with self._translated(), self.engine.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Gives back the connections."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+            raise WorkspaceError(_sentence(error)) from error
+
+    def _migrate(self) -> None:
+        with self.engine.connect() as connection:
+            revision = _revision(connection)
+        if revision == HEAD_REVISION:
+            return
+        if revision is not None and revision > HEAD_REVISION:
+            raise WorkspaceError(
+                f"the catalog has schema {revision}, this echomine knows up to {HEAD_REVISION}; update echomine"
+            )
+        with self.engine.begin() as connection:
+            if _revision(connection) != HEAD_REVISION:
+                upgrade(connection)
+
+
+def sqlite_url(path: Path) -> str:
+    """URL of a SQLite file."""
+    return f"sqlite:///{path}"
+
+
+def upgrade(connection: Connection) -> None:
+    """Runs the migrations within the transaction of a connection."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def insert_ignoring(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
+    """Inserts the rows that break no key; the number of new ones."""
+    return sum(
+        connection.execute(_insert(connection, table).values(list(chunk)).on_conflict_do_nothing()).rowcount
+        for chunk in _chunks(rows, len(table.columns))
+    )
+
+
+def insert_replacing(
+    connection: Connection, table: Table, rows: Sequence[Row], *, key: Sequence[str]
+) -> None:
+    """Inserts rows; where the key is taken, the new values replace the old."""
+    for chunk in _chunks(rows, len(table.columns)):
+        statement = _insert(connection, table).values(list(chunk))
+        changed = {name: statement.excluded[name] for name in chunk[0] if name not in key}
+        connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=changed))
+
+
+def _insert(connection: Connection, table: Table) -> Any:  # noqa: ANN401 - one of two dialects' statements
+    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return build(table)
+
+
+def _chunks(rows: Sequence[Row], columns: int) -> Iterable[Sequence[Row]]:
+    """Slices below the databases' limit of 32,766 bound values."""
+    size = min(_CHUNK, 32_000 // columns)
+    return (rows[first : first + size] for first in range(0, len(rows), size))
+
+
+def _engine(url: str) -> Engine:
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    elif engine.dialect.name != "postgresql":
+        raise WorkspaceError(f"a catalog lives in SQLite or PostgreSQL, not in {engine.dialect.name}")
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's event signature
+    connection.isolation_level = None  # the driver's own BEGIN would leave schema changes outside
+    connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _sentence(error: Exception) -> str:
+    words = str(getattr(error, "orig", None) or error).lower()
+    if "disk is full" in words or "no space" in words:
+        return "the disk of the workspace is full; free some space and run the same command again"
+    if "readonly" in words or "read-only" in words or "permission" in words or "unable to open" in words:
+        return (
+            "the catalog cannot be written; give this user write access to the workspace, or choose another"
+        )
+    if "malformed" in words or "not a database" in words:
+        return "the catalog is damaged; restore catalog.sqlite from a backup, or ingest into a new workspace"
+    if "locked" in words:
+        return "the catalog is locked by another program; wait for it to end, then run the same command again"
+    return f"the catalog cannot be used ({type(error).__name__}); see `echomine doctor`"
