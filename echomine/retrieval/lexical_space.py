@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 from echomine.domain.config import config_from, config_to_dict
 from echomine.domain.errors import ConfigurationError
 from echomine.domain.records import Paragraph
-from echomine.retrieval.array_files import arrays_from_bytes, arrays_to_bytes, json_from_bytes, json_to_bytes
+from echomine.retrieval.array_files import (
+    Array,
+    arrays_from_bytes,
+    arrays_to_bytes,
+    json_from_bytes,
+    json_to_bytes,
+)
 from echomine.retrieval.paragraph_vectors import distinct_documents
 from echomine.retrieval.text_space import (
     NearWord,
@@ -69,7 +75,7 @@ class LexicalSpace:
             "vocabulary": self._vocabulary,
             "paragraph_ids": self.trained.paragraph_ids,
         }
-        arrays = {
+        arrays: dict[str, Array] = {
             "idf": self._idf,
             "axes": self._axes,
             "rows": self.trained.rows,

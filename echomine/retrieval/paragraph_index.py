@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from echomine.domain.config import config_from, config_to_dict
 from echomine.domain.errors import ArtifactError, ConfigurationError, UsageError
 from echomine.domain.records import Paragraph
-from echomine.retrieval.array_files import arrays_from_bytes, arrays_to_bytes, json_from_bytes, json_to_bytes
+from echomine.retrieval.array_files import (
+    Array,
+    arrays_from_bytes,
+    arrays_to_bytes,
+    json_from_bytes,
+    json_to_bytes,
+)
 from echomine.retrieval.columns import ParagraphColumns, ParagraphFilter
 
 _BYTE_LIMIT = 1 << 36
@@ -197,7 +203,7 @@ class ParagraphIndex:
             "patients": columns.patients.tolist(),
             "sites": columns.sites.tolist(),
         }
-        arrays = {"valves": columns.valves, "days": columns.days, "alive": self._alive}
+        arrays: dict[str, Array] = {"valves": columns.valves, "days": columns.days, "alive": self._alive}
         return {
             "index.faiss": faiss.serialize_index(self._index).tobytes(),
             "index.json": json_to_bytes(description),

@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 from echomine.domain.config import config_from, config_to_dict
 from echomine.domain.errors import ConfigurationError
 from echomine.domain.records import Paragraph
-from echomine.retrieval.array_files import arrays_from_bytes, arrays_to_bytes, json_from_bytes, json_to_bytes
+from echomine.retrieval.array_files import (
+    Array,
+    arrays_from_bytes,
+    arrays_to_bytes,
+    json_from_bytes,
+    json_to_bytes,
+)
 from echomine.retrieval.text_space import (
     NearWord,
     TextSpaceConfig,
@@ -77,7 +83,7 @@ class ParagraphVectorSpace:
             "vocabulary": first.wv.index_to_key,
             "paragraph_ids": self.trained.paragraph_ids,
         }
-        arrays = {"rows": self.trained.rows, "distinct": self.trained.distinct}
+        arrays: dict[str, Array] = {"rows": self.trained.rows, "distinct": self.trained.distinct}
         for name, model in self._models.items():
             arrays |= {f"{name}.{key}": value for key, value in _arrays_of(model).items()}
         return {

@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from echomine.domain.config import config_from, config_to_dict
 from echomine.domain.errors import ArtifactError, ConfigurationError
 from echomine.domain.records import Paragraph
-from echomine.retrieval.array_files import arrays_from_bytes, arrays_to_bytes, json_from_bytes, json_to_bytes
+from echomine.retrieval.array_files import (
+    Array,
+    arrays_from_bytes,
+    arrays_to_bytes,
+    json_from_bytes,
+    json_to_bytes,
+)
 from echomine.retrieval.text_space import NearWord, TextSpaceConfig, TrainedParagraphs, unit_rows
 
 _PROBE = "Moderate aortic stenosis, peak velocity 3.4 m/s."
@@ -58,7 +64,7 @@ class TransformerSpace:
             "fingerprint": self.fingerprint(),
             "paragraph_ids": self.trained.paragraph_ids,
         }
-        arrays = {"rows": self.trained.rows, "distinct": self.trained.distinct}
+        arrays: dict[str, Array] = {"rows": self.trained.rows, "distinct": self.trained.distinct}
         return {
             "text_space.json": json_to_bytes(description),
             "text_space.safetensors": arrays_to_bytes(arrays),

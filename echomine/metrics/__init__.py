@@ -1,0 +1,1 @@
+"""Figures for labels, retrieval and calibration, in plain numpy."""
