@@ -1,1 +1,1 @@
-"""Archives of known truth: patients, exams, spectral Doppler displays and reports, made from one seed. Pure."""
+"""Archives of known truth: patients, spectral displays and reports, made from one seed. Pure."""

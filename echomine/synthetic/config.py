@@ -14,8 +14,8 @@ class ArchiveConfig:
         n_unreported_images: Images of exams without a report.
         n_valve_paragraphs: Paragraphs that name a valve, over all reports together, exactly.
         n_views: Images with a hand-made coarse view (valve and flow).
-        compact: Whether the pictures are small and grey or palette coloured, to keep an archive small on disk.
-        reader_disagreement: Share of lesions whose reported grade is one step off that of the physics, 0..0.25.
+        compact: Whether the pictures are small and never true colour, to keep the archive small on disk.
+        reader_disagreement: Share of lesions reported one step off the grade of the physics, 0..0.25.
         pw_share: Share of pulsed-wave displays.
         inverted_share: Share of displays with negative velocities up.
         contaminated_share: Share of displays that also catch the flow of a neighbouring valve.

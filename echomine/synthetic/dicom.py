@@ -6,7 +6,7 @@ import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.sequence import Sequence as DicomSequence
-from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+from pydicom.uid import UID, ExplicitVRLittleEndian, RLELossless
 
 from echomine.domain.records import UltrasoundRegion
 from echomine.synthetic.images import DrawnImage
@@ -31,10 +31,10 @@ def dicom_bytes(image: DrawnImage, *, calibrated: bool = True) -> bytes:
 
 def _file_meta(sop_uid: str) -> FileMetaDataset:
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = ULTRASOUND_IMAGE_STORAGE
-    meta.MediaStorageSOPInstanceUID = sop_uid
+    meta.MediaStorageSOPClassUID = UID(ULTRASOUND_IMAGE_STORAGE)
+    meta.MediaStorageSOPInstanceUID = UID(sop_uid)
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = IMPLEMENTATION_UID
+    meta.ImplementationClassUID = UID(IMPLEMENTATION_UID)
     meta.ImplementationVersionName = "ECHOMINE"
     return meta
 
@@ -59,7 +59,7 @@ def _identity(image: DrawnImage) -> Dataset:
     dataset.PatientBirthDate = exam.patient.born.strftime("%Y%m%d")
     dataset.PatientSex = exam.patient.sex
     dataset.StudyInstanceUID = plan.exam.study_uid
-    dataset.SeriesInstanceUID = f"{plan.exam.study_uid}.1"
+    dataset.SeriesInstanceUID = plan.exam.series_uid
     dataset.StudyID = str(plan.exam.exam_index)
     dataset.SeriesNumber = 1
     dataset.InstanceNumber = plan.number + 1

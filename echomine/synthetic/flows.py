@@ -1,5 +1,6 @@
 """The flows that a display catches, one velocity and one level per column of the display."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
@@ -39,7 +40,7 @@ class Component:
 
     Attributes:
         velocity_mps: (W,) signed envelope, positive towards the probe; 0 where there is no flow.
-        level_db: (W,) level relative to the forward flow of the display; ``SILENT_DB`` where there is no flow.
+        level_db: (W,) level relative to the forward flow; ``SILENT_DB`` where there is no flow.
         profile: How the velocities below the envelope are filled.
     """
 
@@ -127,7 +128,7 @@ def display_components(
     return (*parts, *_clutter(scene, rng), *_clicks(scene, state.valve, rng))
 
 
-def _over_beats(scene: Scene, shape_of: object, *, by_strength: bool = False) -> Columns:
+def _over_beats(scene: Scene, shape_of: Callable[[Beat], Columns], *, by_strength: bool = False) -> Columns:
     total = np.zeros_like(scene.times_s)
     mean_rr = 60.0 / scene.heart_rate_bpm
     previous_rr = mean_rr
@@ -135,7 +136,7 @@ def _over_beats(scene: Scene, shape_of: object, *, by_strength: bool = False) ->
         strength = (
             float(np.clip(1.0 + 0.35 * (previous_rr / mean_rr - 1.0), 0.75, 1.0)) if by_strength else 1.0
         )
-        np.maximum(total, strength * shape_of(beat), out=total)  # type: ignore[operator]
+        np.maximum(total, strength * shape_of(beat), out=total)
         previous_rr = beat.rr_s
     return total
 

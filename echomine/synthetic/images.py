@@ -90,7 +90,7 @@ def view_of(plan: ImagePlan, exam: ExamState) -> View:
 
 
 def _scene(exam: ExamState, plan: ImagePlan, settings: DisplaySettings, rng: np.random.Generator) -> Scene:
-    times = np.arange(settings.layout.width) * settings.s_per_px
+    times = np.arange(settings.layout.width, dtype=np.float64) * settings.s_per_px
     right = plan.valve in RIGHT_HEART
     beats = beats_over(
         float(times[-1]),

@@ -76,7 +76,7 @@ def make_patient(config: ArchiveConfig, seed: int, index: int) -> Patient:
     first_exam = _FIRST_DATE + timedelta(days=int(rng.integers(_DATE_RANGE_DAYS)))
     return Patient(
         index=index,
-        patient_id=f"SYN{index:06d}",
+        patient_id=f"SYN{seed % 10000:04d}-{index:05d}",
         sex="F" if rng.random() < 0.5 else "M",
         born=first_exam - timedelta(days=int(rng.integers(32 * 365, 91 * 365))),
         heart_rate_bpm=float(np.clip(rng.normal(72, 13), 50, 108)),
@@ -88,7 +88,7 @@ def make_patient(config: ArchiveConfig, seed: int, index: int) -> Patient:
     )
 
 
-def make_exam(config: ArchiveConfig, seed: int, patient: Patient, exam_index: int, visit: int) -> ExamState:
+def make_exam(seed: int, patient: Patient, exam_index: int, visit: int) -> ExamState:
     """The state of a patient at the visit (0 first, then every year or so, a little graver each time)."""
     rng = generator(seed, Stream.EXAM, exam_index)
     rate = float(np.clip(patient.heart_rate_bpm + rng.normal(0, 4), 50, 110))

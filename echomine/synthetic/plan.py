@@ -23,6 +23,7 @@ class ExamPlan:
     patient_index: int
     visit: int
     study_uid: str
+    series_uid: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,7 @@ class ExamCalendar:
             patient_index=patient,
             visit=visit,
             study_uid=unique_uid(self._seed, "study", exam_index),
+            series_uid=unique_uid(self._seed, "series", exam_index),
         )
 
     def _choose_patient(self, rng: np.random.Generator) -> tuple[int, int]:
@@ -119,7 +121,7 @@ def plan_archive(config: ArchiveConfig, seed: int) -> tuple[ArchivePlan, ExamCal
 def exam_state(config: ArchiveConfig, seed: int, exam: ExamPlan) -> ExamState:
     """The patient at that exam."""
     patient = make_patient(config, seed, exam.patient_index)
-    return make_exam(config, seed, patient, exam.exam_index, exam.visit)
+    return make_exam(seed, patient, exam.exam_index, exam.visit)
 
 
 def _plan_image(

@@ -39,7 +39,7 @@ class ReportDraft:
     """A report of one exam as its paragraphs.
 
     Attributes:
-        report_id: Identifier, ``R`` and six digits.
+        report_id: Identifier, made of the seed and the ordinal of the exam.
         exam: The exam reported on.
         state: The patient at the exam.
         passages: In order; blank lines between them make the text.
@@ -68,7 +68,7 @@ class ReportDraft:
 def write_reports(
     config: ArchiveConfig, seed: int, paired: Sequence[ImagePlan], calendar: ExamCalendar
 ) -> list[ReportDraft]:
-    """Reports of the paired exams, then of exams without images, up to the exact number of valve paragraphs."""
+    """Reports of the paired exams, then of exams without images, up to the exact number of paragraphs."""
     rng = generator(seed, Stream.REPORT)
     drafts = [write_report(config, seed, plan.exam) for plan in paired]
     missing = config.n_valve_paragraphs - sum(draft.n_valve_paragraphs for draft in drafts)
@@ -97,7 +97,7 @@ def write_report(config: ArchiveConfig, seed: int, exam: ExamPlan) -> ReportDraf
     grades = reported_grades(config, state, rng)
     style = _STYLES[int(rng.choice(len(_STYLES), p=(0.3, 0.3, 0.15, 0.1, 0.15)))]
     return ReportDraft(
-        report_id=f"R{exam.exam_index:06d}",
+        report_id=f"R{seed % 10000:04d}-{exam.exam_index:05d}",
         exam=exam,
         state=state,
         passages=_PASSAGES[style](state, grades, rng),

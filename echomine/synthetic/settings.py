@@ -64,8 +64,7 @@ class DisplaySettings:
     """Everything on the screen that is not blood flow.
 
     Attributes:
-        up_mps, down_mps: Velocity at the upper and lower edge of the display, towards the probe counted positive when
-            not inverted; both are lengths > 0.
+        up_mps, down_mps: Speeds at the upper and lower edge of the display, both > 0.
         inverted: Whether velocities away from the probe point up.
         sweep_mm_s: Printed sweep speed.
         s_per_px: Time of one column.

@@ -1,7 +1,7 @@
 """From flows to the grey levels of a spectral display.
 
-Levels are added up in dB by their maximum and speckle is a table: the arithmetic on pixels is multiplication, addition
-and look-up alone, so that the same seed gives the same bytes on any machine.
+Levels are joined in dB by their maximum and speckle is a table: the arithmetic on pixels is multiplication,
+addition and look-up alone, so that the same seed gives the same bytes on any machine.
 """
 
 from collections.abc import Sequence
@@ -121,7 +121,8 @@ def _speckle_tile(grain: int) -> npt.NDArray[np.int8]:
     real, imaginary = (gaussian_filter(rng.normal(size=_TILE_SHAPE), _TILE_GRAINS[grain]) for _ in range(2))
     power = real**2 + imaginary**2
     decibel = 10.0 * np.log10(power / power.mean() + 1e-3)
-    return np.clip(np.rint(4.0 * (decibel + 2.5)), -127, 127).astype(np.int8)
+    tile: npt.NDArray[np.int8] = np.clip(np.rint(4.0 * (decibel + 2.5)), -127, 127).astype(np.int8)
+    return tile
 
 
 def _speckle(shape: tuple[int, int], rng: np.random.Generator) -> Levels:
@@ -137,5 +138,5 @@ def _to_grey(levels: Levels, settings: DisplaySettings) -> Pixels:
     scale = np.float32(255.0 / settings.range_db)
     shift = np.float32(255.0 * _FORWARD_GREY + settings.gain_db * 255.0 / settings.range_db)
     linear = np.clip(levels * scale + shift, 0, 255).astype(np.uint8)
-    curve = (np.arange(256) / 255.0) ** settings.gamma * SIGNAL_TOP
-    return np.rint(curve).astype(np.uint8)[linear]
+    curve: Pixels = np.rint((np.arange(256) / 255.0) ** settings.gamma * SIGNAL_TOP).astype(np.uint8)
+    return curve[linear]
