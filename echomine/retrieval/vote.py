@@ -51,7 +51,7 @@ class VoteConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What one paragraph says of one pair: an interval of grades, unspecified for a lesion without a grade."""
+    """What one paragraph says of one pair: an interval of grades, unspecified for a lesion without one."""
 
     valve: Valve
     disease: Disease
