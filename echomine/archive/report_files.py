@@ -1,0 +1,234 @@
+"""Reports read from a folder of text files, a CSV table or JSON lines.
+
+Fields are ``text`` (needed), ``id``, ``study_uid``, ``patient`` and ``date``. What is wrong with one report becomes an
+:class:`ItemProblem`, the others go on.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from echomine.archive.item_problems import ItemKind, ItemProblem
+from echomine.archive.safe_names import is_uid, item_name, safe_uid, stored_path
+from echomine.archive.source_images import ReadLimits
+from echomine.archive.spectral_files import read_bounded
+from echomine.archive.text_decoding import decode_text
+from echomine.domain.errors import ItemError, Reason, UsageError
+
+DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S")
+TEXT_SUFFIXES = frozenset({".txt", ".text"})
+TABLE_SUFFIXES = frozenset({".csv", ".jsonl", ".ndjson"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportLimits:
+    """Sizes above which reports are refused.
+
+    Attributes:
+        text_bytes: Bytes of one report.
+        file_bytes: Bytes of one table of reports.
+    """
+
+    text_bytes: int = 20 * 1024**2
+    file_bytes: int = 2 * 1024**3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportEntry:
+    """One report as a source states it: identity in clear, for memory only.
+
+    Attributes:
+        name: What the source calls it; ``""`` when it has no name of its own.
+        origin: Its place below the source, printable.
+        text: Its text.
+        study_uid: Made safe; ``""`` when unknown.
+        patient_id: As stated; ``""`` when unknown.
+        performed: Date, when stated in a form that has one meaning.
+        note: How its encoding was guessed, or ``""``.
+    """
+
+    name: str = field(repr=False)
+    origin: str
+    text: str = field(repr=False)
+    study_uid: str = ""
+    patient_id: str = field(default="", repr=False)
+    performed: date | None = None
+    note: str = ""
+
+
+def is_report_source(path: Path) -> bool:
+    """Whether a file has the suffix of a table of reports or of a report text."""
+    return path.suffix.lower() in TABLE_SUFFIXES | TEXT_SUFFIXES
+
+
+def read_reports(path: Path, *, limits: ReportLimits | None = None) -> Iterator[ReportEntry | ItemProblem]:
+    """The reports of a folder of ``.txt`` files, one such file, a ``.csv`` table or a ``.jsonl`` file, in order.
+
+    A text file whose name is a UID belongs to that exam.
+
+    Raises:
+        UsageError: If the path is none of these.
+    """
+    chosen = limits or ReportLimits()
+    if path.is_dir():
+        return _read_folder(path, chosen)
+    if not path.is_file():
+        raise UsageError(
+            f"there are no reports in {path}; name a .jsonl or .csv file or a folder of .txt files"
+        )
+    readers = {".csv": _read_csv, ".jsonl": _read_jsonl, ".ndjson": _read_jsonl, ".txt": _read_single}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise UsageError(
+            f"reports come as .jsonl, .csv or a folder of .txt files, not as {path.suffix or path}"
+        )
+    return reader(path, chosen)
+
+
+def _read_folder(folder: Path, limits: ReportLimits) -> Iterator[ReportEntry | ItemProblem]:
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in TEXT_SUFFIXES and path.is_file():
+            yield _read_text(path, stored_path(path.relative_to(folder)), limits)
+
+
+def _read_single(path: Path, limits: ReportLimits) -> Iterator[ReportEntry | ItemProblem]:
+    yield _read_text(path, stored_path(Path(path.name)), limits)
+
+
+def _read_text(path: Path, origin: str, limits: ReportLimits) -> ReportEntry | ItemProblem:
+    try:
+        decoded = decode_text(_bytes_of(path, limits.text_bytes))
+        study_uid = path.stem if is_uid(path.stem) else ""
+        return _entry({"text": decoded.text, "study_uid": study_uid}, origin, limits, decoded.note)
+    except ItemError as error:
+        return problem_of(error, origin)
+
+
+def _bytes_of(path: Path, limit: int) -> bytes:
+    try:
+        return read_bounded(path, limits=ReadLimits(file_bytes=limit))
+    except ItemError as error:
+        if error.reason is Reason.EMPTY_FILE:
+            raise ItemError(Reason.EMPTY_REPORT, "the report is empty") from error
+        raise
+
+
+def _read_csv(path: Path, limits: ReportLimits) -> Iterator[ReportEntry | ItemProblem]:
+    origin = stored_path(Path(path.name))
+    try:
+        decoded = decode_text(_bytes_of(path, limits.file_bytes))
+    except ItemError as error:
+        yield problem_of(error, origin)
+        return
+    csv.field_size_limit(limits.text_bytes)
+    rows = csv.DictReader(io.StringIO(decoded.text, newline=""))
+    if "text" not in (rows.fieldnames or ()):
+        raise UsageError(f"a table of reports needs a column named text, {path.name} has none")
+    number = 0
+    while True:
+        number += 1
+        place = f"{origin}#{number}"
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error:
+            yield problem_of(
+                ItemError(Reason.BAD_ROW, "the row is no CSV or longer than a report may be"), place
+            )
+            continue
+        yield _entry_or_problem(row, place, limits, decoded.note)
+
+
+def _read_jsonl(path: Path, limits: ReportLimits) -> Iterator[ReportEntry | ItemProblem]:
+    origin = stored_path(Path(path.name))
+    longest = 6 * limits.text_bytes + 4096  # JSON may write one character as six
+    try:
+        with path.open("rb") as stream:
+            number = 0
+            while line := stream.readline(longest):
+                number += 1
+                place = f"{origin}#{number}"
+                if len(line) == longest and not line.endswith(b"\n"):
+                    _skip_line(stream, longest)
+                    yield problem_of(
+                        ItemError(Reason.TOO_LARGE, "the line is longer than a report may be"), place
+                    )
+                elif line.strip():
+                    yield _json_line(line, place, limits)
+    except OSError as error:
+        yield problem_of(ItemError(Reason.UNREADABLE, f"it cannot be read ({type(error).__name__})"), origin)
+
+
+def _skip_line(stream: io.BufferedReader, piece: int) -> None:
+    while (rest := stream.readline(piece)) and not rest.endswith(b"\n"):
+        pass
+
+
+def _json_line(line: bytes, place: str, limits: ReportLimits) -> ReportEntry | ItemProblem:
+    try:
+        decoded = decode_text(line)
+        row = json.loads(decoded.text)
+    except ItemError as error:
+        return problem_of(error, place)
+    except (ValueError, RecursionError):
+        return problem_of(ItemError(Reason.BAD_ROW, "the line is no JSON; write one object a line"), place)
+    if not isinstance(row, dict):
+        return problem_of(ItemError(Reason.BAD_ROW, "the line is no JSON object with a field text"), place)
+    return _entry_or_problem(row, place, limits, decoded.note)
+
+
+def _entry_or_problem(
+    row: Mapping[str, Any], place: str, limits: ReportLimits, note: str
+) -> ReportEntry | ItemProblem:
+    try:
+        return _entry(row, place, limits, note)
+    except ItemError as error:
+        return problem_of(error, place)
+
+
+def _entry(row: Mapping[str, Any], origin: str, limits: ReportLimits, note: str) -> ReportEntry:
+    text = row.get("text")
+    if not isinstance(text, str):
+        raise ItemError(Reason.BAD_ROW, "it has no text")
+    if len(text) > limits.text_bytes:
+        raise ItemError(Reason.TOO_LARGE, f"the report has {len(text):,} characters, too many for one report")
+    cleaned = decode_text(text.encode("utf-8", "replace")).text
+    if not cleaned.strip():
+        raise ItemError(Reason.EMPTY_REPORT, "the report is empty")
+    return ReportEntry(
+        name=_word(row, "id"),
+        origin=origin,
+        text=cleaned,
+        study_uid=safe_uid(_word(row, "study_uid")),
+        patient_id=_word(row, "patient"),
+        performed=date_of(_word(row, "date")),
+        note=note,
+    )
+
+
+def _word(row: Mapping[str, Any], name: str) -> str:
+    value = row.get(name)
+    return str(value).strip() if isinstance(value, str | int) else ""
+
+
+def date_of(text: str) -> date | None:
+    """A date as ISO 8601 or DICOM writes it; None for anything else, ``03/04/2020`` among it."""
+    for form in DATE_FORMATS:
+        try:
+            return datetime.strptime(text, form).date()  # noqa: DTZ007 - a date without a clock
+        except ValueError:
+            continue
+    return None
+
+
+def problem_of(error: ItemError, origin: str, *, kind: ItemKind = ItemKind.REPORT) -> ItemProblem:
+    """The problem of an item that is known by its place only."""
+    return ItemProblem(
+        where=item_name(origin), kind=kind, reason=error.reason, message=str(error), relative_path=origin
+    )

@@ -1,0 +1,33 @@
+"""The truth table of a synthetic archive. Evaluation alone may import this module; an import contract holds that."""
+
+import csv
+from pathlib import Path
+
+from echomine.archive.safe_names import safe_uid
+from echomine.domain.errors import UsageError
+from echomine.domain.records import TrueFinding
+from echomine.domain.vocabulary import Disease, Severity, Valve
+
+
+def read_truth(path: Path) -> tuple[TrueFinding, ...]:
+    """Rows of ``sop_uid, valve, disease, severity`` in the order of the file.
+
+    Raises:
+        UsageError: If the file is missing or a row holds an unknown word.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            return tuple(_true_finding(row) for row in csv.DictReader(stream))
+    except (OSError, KeyError, ValueError, AttributeError, csv.Error) as error:
+        raise UsageError(
+            f"{path} is no truth table with the columns sop_uid, valve, disease, severity: {error}"
+        ) from error
+
+
+def _true_finding(row: dict[str, str]) -> TrueFinding:
+    return TrueFinding(
+        image_id=safe_uid(row["sop_uid"]),
+        valve=Valve(row["valve"]),
+        disease=Disease(row["disease"]),
+        severity=Severity.from_word(row["severity"]),
+    )

@@ -1,0 +1,62 @@
+"""What the steps of one ingest share."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TypeVar
+
+from echomine.archive.item_problems import ItemProblem
+from echomine.archive.pairing_files import Mapping
+from echomine.archive.workspace import Workspace
+from echomine.pipeline.progress import Progress
+
+BATCH = 256
+"""Items of one transaction."""
+COUNTS = (
+    "images_added",
+    "images_known",
+    "reports_added",
+    "reports_known",
+    "paragraphs_added",
+    "findings_added",
+    "pairs_added",
+    "views_added",
+    "files_ignored",
+)
+
+ItemT = TypeVar("ItemT")
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts and problems, filled as the ingest goes on."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    problems: list[ItemProblem] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestContext:
+    """One ingest.
+
+    Attributes:
+        workspace: Where to.
+        links: Files to exams, from a mapping file.
+        site: Name of the sources.
+        progress: Who is told.
+        tally: What came of it so far.
+    """
+
+    workspace: Workspace
+    links: Mapping
+    site: str
+    progress: Progress
+    tally: Tally
+
+
+def in_batches(items: Iterable[ItemT], size: int = BATCH) -> Iterator[list[ItemT]]:
+    """Lists of up to ``size`` items in order."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
