@@ -29,6 +29,7 @@ class ImageResult:
         labels: Its labels; run and model are set when they are recorded.
         reason: Why it was quarantined or skipped, else None.
         message: One sentence about that, ``""`` otherwise.
+        vector: Its place in text space, little-endian float16, for finding similar cases; ``b""`` without.
     """
 
     image_id: str
@@ -36,6 +37,22 @@ class ImageResult:
     labels: tuple[Label, ...] = ()
     reason: Reason | None = None
     message: str = ""
+    vector: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedImage:
+    """An image with its place in text space.
+
+    Attributes:
+        image_id: The image.
+        patient: Pseudonym.
+        vector: As in :class:`ImageResult`.
+    """
+
+    image_id: str
+    patient: str
+    vector: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +209,23 @@ class Ledger:
                 return
             last = page[-1].image_id
 
+    def placed_images(self, model: str) -> Iterator[PlacedImage]:
+        """Images that a model version placed in text space, in order of image id."""
+        last = ""
+        while True:
+            query = (
+                select(ledger.c.image_id, images.c.patient, ledger.c.vector)
+                .join(images, images.c.image_id == ledger.c.image_id)
+                .where(ledger.c.model == model, ledger.c.image_id > last, ledger.c.vector.is_not(None))
+            )
+            with self._database.read() as connection:
+                page = connection.execute(query.order_by(ledger.c.image_id).limit(PAGE)).all()
+            for row in page:
+                yield PlacedImage(image_id=row.image_id, patient=row.patient, vector=row.vector)
+            if len(page) < PAGE:
+                return
+            last = page[-1].image_id
+
     def labels(self, wanted: LabelFilter | None = None) -> Iterator[Label]:
         """Labels in the order of subject, valve and disease, a page in memory at a time."""
         place: tuple[Any, ...] = ()
@@ -236,6 +270,7 @@ def _ledger_row(run: Run, result: ImageResult) -> dict[str, Any]:
         "state": result.state.value,
         "reason": result.reason.value if result.reason else "",
         "message": result.message,
+        "vector": result.vector or None,
         "run_id": run.run_id,
     }
 

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -123,6 +124,7 @@ ledger = Table(
     Column("state", String(16), nullable=False),
     Column("reason", String(32), nullable=False),
     Column("message", Text, nullable=False),
+    Column("vector", LargeBinary),
     Column("run_id", ForeignKey("runs.run_id"), nullable=False),
 )
 Index("ix_ledger_state", ledger.c.model, ledger.c.state)

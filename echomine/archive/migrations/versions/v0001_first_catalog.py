@@ -174,6 +174,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.String(length=32), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("vector", sa.LargeBinary(), nullable=True),
         sa.Column("run_id", sa.String(length=40), nullable=False),
         sa.ForeignKeyConstraint(["image_id"], ["images.image_id"], name=op.f("fk_ledger_image_id")),
         sa.ForeignKeyConstraint(["run_id"], ["runs.run_id"], name=op.f("fk_ledger_run_id")),
