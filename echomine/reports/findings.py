@@ -1,0 +1,142 @@
+"""Reading a text: sentences, statements, assertion, made into findings."""
+
+from echomine.domain.records import Finding, Span
+from echomine.domain.severity import SeverityInterval
+from echomine.domain.vocabulary import Assertion, Disease, Severity, Valve
+from echomine.reports.grades import interval_of, join_grades
+from echomine.reports.lexicon_files import Kind, Lexicon, standard_lexicon
+from echomine.reports.mentions import Mention, find_mentions
+from echomine.reports.relations import Context, SentenceReader, Statement
+from echomine.reports.scanning import Tokens, scan
+from echomine.reports.scopes import AFTER, Scope, find_scopes, strongest
+from echomine.reports.sentences import Sentence, split_sentences
+
+_NONE = SeverityInterval.exactly(Severity.NONE)
+_SECTION_ASSERTION = {
+    "indication": Assertion.HISTORICAL,
+    "history": Assertion.HISTORICAL,
+    "family": Assertion.FAMILY,
+}
+
+
+def lexicon_version() -> str:
+    """Version of the lexicon that ships with echomine: it changes with any term."""
+    return standard_lexicon().version
+
+
+def extract_findings(text: str, *, lexicon: Lexicon | None = None) -> tuple[Finding, ...]:
+    """The findings of a report text, in the order they are written; spans count characters of ``text``.
+
+    An empty text, or one without a valve, gives no findings. Time is linear in the length of the text.
+    """
+    words = lexicon or standard_lexicon()
+    tokens = scan(text)
+    context = Context()
+    found: list[Finding] = []
+    for sentence in split_sentences(tokens, words):
+        if sentence.fresh:
+            context = context._replace(subject=())
+        made, context = read_sentence(tokens, sentence, words, context)
+        found.extend(made)
+    return tuple(dict.fromkeys(found))
+
+
+def read_sentence(
+    tokens: Tokens, sentence: Sentence, lexicon: Lexicon, context: Context
+) -> tuple[list[Finding], Context]:
+    """The findings of one sentence, and the context for the next one."""
+    mentions = find_mentions(tokens, lexicon, sentence.first, sentence.last)
+    if not mentions:
+        return [], context
+    reader = SentenceReader(tokens, join_grades(tokens, mentions), sentence.first, sentence.last, context)
+    statements = reader.statements()
+    scopes = find_scopes(tokens, reader.mentions, sentence.first, sentence.last) if statements else []
+    found = [finding for s in statements if (finding := _finding(tokens, sentence, s, scopes)) is not None]
+    named = context.named | {statement.valve for statement in statements}
+    return found, Context(subject=reader.subject(), named=frozenset(named))
+
+
+def _finding(tokens: Tokens, sentence: Sentence, statement: Statement, scopes: list[Scope]) -> Finding | None:
+    disease = Disease(statement.disease)
+    assertion = _assertion(sentence, statement, disease, strongest(scopes, *statement.head))
+    if disease is Disease.NORMAL and assertion is not Assertion.PRESENT:
+        return None
+    span = Span(tokens.starts[statement.first], tokens.ends[statement.last])
+    return Finding(
+        valve=Valve(statement.valve),
+        disease=disease,
+        severity=_severity(disease, assertion, statement.grade),
+        assertion=assertion,
+        span=span,
+        quote=span.of(tokens.text),
+        section=sentence.section,
+        detail=statement.detail,
+    )
+
+
+def _assertion(sentence: Sentence, statement: Statement, disease: Disease, cue: str) -> Assertion:
+    if statement.implied:
+        return Assertion(statement.implied)
+    if disease is Disease.PROSTHESIS and cue in {AFTER, Assertion.HISTORICAL}:
+        return Assertion.PRESENT
+    if cue == AFTER:
+        return Assertion.PRESENT
+    if cue:
+        return Assertion(cue)
+    if statement.grade == "none":
+        return Assertion.NEGATED
+    if disease is Disease.PROSTHESIS and sentence.kind in {"indication", "plan"}:
+        return Assertion.HYPOTHETICAL
+    if disease is Disease.PROSTHESIS:
+        return Assertion.PRESENT
+    return _SECTION_ASSERTION.get(sentence.kind, Assertion.PRESENT)
+
+
+def _severity(disease: Disease, assertion: Assertion, grade: str) -> SeverityInterval:
+    if assertion is Assertion.NEGATED or disease is Disease.NORMAL:
+        return _NONE
+    return interval_of(grade) if grade else SeverityInterval.unspecified()
+
+
+def names_a_valve(text: str, *, lexicon: Lexicon | None = None) -> bool:
+    """Whether a text names a valve, or a lesion by an abbreviation that holds its valve (``MR``)."""
+    tokens = scan(text)
+    mentions = find_mentions(tokens, lexicon or standard_lexicon(), 0, len(tokens) - 1)
+    return any(_is_valve(mention) for mention in mentions)
+
+
+def _is_valve(mention: Mention) -> bool:
+    noun = mention.kind is Kind.VALVE and mention.term.form != "adjective"
+    return noun or (mention.kind is Kind.LESION and bool(mention.term.valve))
+
+
+def assertion_of(sentence: str, concept: str) -> Assertion:
+    """How a sentence speaks of a concept that stands in it; present when the concept is not found.
+
+    Where the concept stands more than once, an occurrence in the same capitals counts before the first one.
+    """
+    place = _place_of(sentence, concept)
+    if place < 0:
+        return Assertion.PRESENT
+    tokens = scan(sentence)
+    if not len(tokens):
+        return Assertion.PRESENT
+    lexicon = standard_lexicon()
+    end = place + len(concept)
+    inside = [i for i in range(len(tokens)) if tokens.starts[i] < end and tokens.ends[i] > place]
+    for part in split_sentences(tokens, lexicon):
+        if inside and part.first <= inside[-1] and inside[0] <= part.last:
+            mentions = join_grades(tokens, find_mentions(tokens, lexicon, part.first, part.last))
+            cue = strongest(find_scopes(tokens, mentions, part.first, part.last), inside[0], inside[-1])
+            if cue:
+                return Assertion.HISTORICAL if cue == AFTER else Assertion(cue)
+            return _SECTION_ASSERTION.get(part.kind, Assertion.PRESENT)
+    return Assertion.PRESENT
+
+
+def _place_of(sentence: str, concept: str) -> int:
+    for wanted in (concept.upper(), concept):
+        place = sentence.find(wanted)
+        if place >= 0:
+            return place
+    return sentence.lower().find(concept.lower())

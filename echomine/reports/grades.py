@@ -1,0 +1,71 @@
+"""Severity words of a sentence put together: ranges, bounds, grades repeated in brackets."""
+
+from collections.abc import Sequence
+from functools import cache
+
+from echomine.domain.severity import SeverityInterval
+from echomine.domain.vocabulary import Severity
+from echomine.reports.lexicon_files import Kind, Term
+from echomine.reports.mentions import Mention
+from echomine.reports.scanning import Tokens
+
+_BETWEEN = frozenset({"to", "/", "or", "–", "-", "and"})
+
+
+@cache
+def interval_of(value: str) -> SeverityInterval:
+    """The interval that a severity value of the lexicon names: ``mild`` or ``moderate..severe``."""
+    low, _, high = value.partition("..")
+    return SeverityInterval(Severity.from_word(low), Severity.from_word(high or low))
+
+
+def join_grades(tokens: Tokens, mentions: Sequence[Mention]) -> list[Mention]:
+    """The mentions with each run of severity words, and a bound before it, made one severity mention."""
+    joined: list[Mention] = []
+    for mention in mentions:
+        if mention.kind is Kind.SEVERITY and joined:
+            previous = joined[-1]
+            value = _join(tokens, previous, mention)
+            if value:
+                last = mention.last + (_closes(tokens, previous, mention))
+                joined[-1] = Mention(Kind.SEVERITY, Term(Kind.SEVERITY, value), previous.first, last)
+                continue
+        joined.append(mention)
+    return joined
+
+
+def _join(tokens: Tokens, left: Mention, right: Mention) -> str:
+    between = tokens.words[left.last + 1 : right.first]
+    if left.kind is Kind.BOUND:
+        return _bounded(left.term.value, right.term.value) if not between else ""
+    if left.kind is not Kind.SEVERITY:
+        return ""
+    if not between or (len(between) == 1 and between[0] in _BETWEEN - {"and"}):
+        return _range(left.term.value, right.term.value)
+    return left.term.value if between == ["("] else ""
+
+
+def _closes(tokens: Tokens, left: Mention, right: Mention) -> int:
+    """One if the right grade stands in brackets that close after it."""
+    opened = tokens.words[left.last + 1 : right.first] == ["("]
+    return int(opened and right.last + 1 < len(tokens) and tokens.words[right.last + 1] == ")")
+
+
+@cache
+def _range(left: str, right: str) -> str:
+    hull = interval_of(left).hull(interval_of(right))
+    steps = {
+        (Severity.MILD, Severity.MODERATE): "mild_moderate",
+        (Severity.MODERATE, Severity.SEVERE): "moderate_severe",
+        (Severity.MODERATE, Severity.MODERATE_SEVERE): "moderate_severe",
+        (Severity.MODERATE_SEVERE, Severity.SEVERE): "severe",
+    }
+    return steps.get((hull.low, hull.high), f"{hull.low.word}..{hull.high.word}")
+
+
+@cache
+def _bounded(bound: str, value: str) -> str:
+    grade = interval_of(value)
+    if bound == "at_least":
+        return f"{grade.low.word}..severe"
+    return f"none..{grade.high.word}"

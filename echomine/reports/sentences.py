@@ -1,0 +1,208 @@
+"""Cutting a report into sentences that know their section and their place in lists."""
+
+from typing import NamedTuple
+
+from echomine.reports.lexicon_files import Lexicon
+from echomine.reports.scanning import BLANK_LINE, LINE_BREAK, NO_BREAK, Tokens
+
+LONGEST_SENTENCE = 160
+_NO_END = frozenset({"dr", "st", "mrs", "ms", "vs", "approx", "sq", "no", "e.g", "i.e", "cf", "prof", "drs"})
+_LONGEST_HEADING = 6
+_STOPS = frozenset({".", "!", "?", ";"})
+
+
+class Sentence(NamedTuple):
+    """Tokens ``first`` to ``last`` (included).
+
+    Attributes:
+        section: Name of the section as written, upper case, or ``""``.
+        kind: Kind of the section (``indication``, ``impression``, ...), or ``""``.
+        fresh: Whether a new paragraph, list item or section starts here, so that no subject is carried into it.
+    """
+
+    first: int
+    last: int
+    section: str
+    kind: str
+    fresh: bool
+
+
+def split_sentences(tokens: Tokens, lexicon: Lexicon) -> list[Sentence]:
+    """The sentences of a text in order; list markers and headings belong to none."""
+    return _Splitter(tokens, lexicon).run()
+
+
+class _Splitter:
+    """State of one pass over the tokens."""
+
+    def __init__(self, tokens: Tokens, lexicon: Lexicon) -> None:
+        self.tokens = tokens
+        self.words = tokens.words
+        self.sections = lexicon.sections
+        self.found: list[Sentence] = []
+        self.start = 0
+        self.section, self.kind = "", ""
+        self.fresh = True
+        self.heading_line = False
+
+    def run(self) -> list[Sentence]:
+        index, count = 0, len(self.words)
+        while index < count:
+            if self.tokens.breaks[index] != NO_BREAK:
+                self._break(index)
+            index = self._step(index)
+        self._close(count - 1)
+        return self.found
+
+    def _step(self, index: int) -> int:
+        """Handle one token, return the next one."""
+        word = self.words[index]
+        if index == self.start:
+            after = self._marker(index)
+            if after:
+                self.start, self.fresh = after, True
+                return after
+            after = self._bare_heading(index)
+            if after:
+                return after
+        elif word == ")" and self._inline_marker(index):
+            self._close(index - 2)
+            self.start, self.fresh = index + 1, True
+            return index + 1
+        if word == ":":
+            return self._colon(index)
+        if word in _STOPS and self._ends(index):
+            self._close(index)
+            self.start = index + 1
+        elif index - self.start >= LONGEST_SENTENCE:
+            self._close(index)
+            self.start = index + 1
+        return index + 1
+
+    def _break(self, index: int) -> None:
+        """A line ends before this token."""
+        blank = self.tokens.breaks[index] == BLANK_LINE
+        if blank or self._starts_anew(index):
+            if self.start < index:
+                self._close(index - 1)
+            self.start = index
+            if self.kind in {"indication", "history", "family", "plan"} and not self._continues(
+                index, blank=blank
+            ):
+                self.section, self.kind = "", ""
+        if blank:
+            self.fresh = True
+        if index > self.start or not self.heading_line:
+            self.heading_line = False
+
+    def _continues(self, index: int, *, blank: bool) -> bool:
+        """Whether a section goes on in a new line: lists do, and what follows a heading on a line of its own."""
+        return (
+            self.heading_line
+            or (not blank and bool(self._marker(index)))
+            or (not blank and self.kind in {"family", "plan"})
+        )
+
+    def _starts_anew(self, index: int) -> bool:
+        before = self.words[index - 1] if index else ""
+        if before in _STOPS or before == ":":
+            return True
+        if self._marker(index):
+            return True
+        return self.tokens.original(index)[:1].isupper() and before not in {
+            ",",
+            "and",
+            "or",
+            "of",
+            "the",
+            "with",
+            "to",
+        }
+
+    def _marker(self, index: int) -> int:
+        """The token after a list marker at this place, or 0: ``1.``, ``02)``, ``05) 6)``, ``-``, ``*``."""
+        words, count = self.words, len(self.words)
+        if words[index] in {"*", "•", "-", "–", "·", ">"} and index + 1 < count:
+            return index + 1
+        after = index
+        while (
+            after + 1 < count
+            and words[after].isdigit()
+            and len(words[after]) <= 2
+            and words[after + 1] in {".", ")"}
+        ):
+            after += 2
+            if after < count and self.tokens.breaks[after] != NO_BREAK:
+                break
+        return after if index < after < count else 0
+
+    def _inline_marker(self, index: int) -> bool:
+        """Whether ``2)`` in the middle of a line opens a list item."""
+        number = self.words[index - 1]
+        if not (number.isdigit() and len(number) <= 2) or index + 1 >= len(self.words):
+            return False
+        return "(" not in self.words[max(self.start, index - 8) : index]
+
+    def _bare_heading(self, index: int) -> int:
+        """The token after a known heading that fills a line, or 0."""
+        if self.tokens.breaks[index] == NO_BREAK and index:
+            return 0
+        for size in range(1, _LONGEST_HEADING):
+            end = index + size
+            if end < len(self.words) and self.tokens.breaks[end] != NO_BREAK:
+                kind = self.sections.get(tuple(self.words[index:end]))
+                if kind:
+                    self._open(index, end - 1, kind)
+                    self.start, self.heading_line = end, True
+                    return end
+                return 0
+        return 0
+
+    def _colon(self, index: int) -> int:
+        for size in range(min(_LONGEST_HEADING, index - self.start), 0, -1):
+            first = index - size
+            kind = self.sections.get(tuple(self.words[first:index]))
+            if kind:
+                if first > self.start:
+                    self._close(first - 1)
+                self._open(first, index - 1, kind)
+                self.start, self.heading_line = index + 1, self._line_ends(index)
+                return index + 1
+        if self._shouted(index):
+            self._open(self.start, index - 1, "")
+            self.heading_line = self._line_ends(index)
+        return index + 1
+
+    def _line_ends(self, index: int) -> bool:
+        return index + 1 < len(self.words) and self.tokens.breaks[index + 1] != NO_BREAK
+
+    def _shouted(self, index: int) -> bool:
+        """Whether an unknown heading in capitals ends at this colon: its words stay in the sentence."""
+        text = self.tokens.text[self.tokens.starts[self.start] : self.tokens.starts[index]]
+        opened = (
+            self.start == 0
+            or self.tokens.breaks[self.start] != NO_BREAK
+            or self.words[self.start - 1] in _STOPS
+        )
+        return opened and index - self.start <= _LONGEST_HEADING and text.isupper()
+
+    def _open(self, first: int, last: int, kind: str) -> None:
+        tokens = self.tokens
+        self.section = tokens.text[tokens.starts[first] : tokens.ends[last]].upper()
+        self.kind, self.fresh = kind, True
+
+    def _ends(self, index: int) -> bool:
+        """Whether a full stop closes a sentence; after ``Dr.`` or within ``St. Jude`` it does not."""
+        if self.words[index] != ".":
+            return True
+        before = self.words[index - 1] if index > self.start else ""
+        if before in _NO_END:
+            return before in {"ms", "no"} and self.tokens.original(index - 1).isupper()
+        tokens = self.tokens
+        touching = index + 1 < len(tokens) and tokens.starts[index + 1] == tokens.ends[index]
+        return not touching or (len(before) > 2 and tokens.original(index + 1)[0].isupper())
+
+    def _close(self, last: int) -> None:
+        if self.start <= last:
+            self.found.append(Sentence(self.start, last, self.section, self.kind, self.fresh))
+            self.fresh = False
