@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from echomine.archive import dicom_images, picture_images
+from echomine.archive.quiet_reading import QUIET
 from echomine.archive.safe_names import content_id, safe_uid
 from echomine.archive.source_images import Identity, ReadLimits, SourceImage
 from echomine.domain.errors import ItemError, Reason
@@ -95,9 +96,10 @@ def read_masked_picture(path: Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> M
 
 def _decoded(data: bytes, limits: ReadLimits) -> SourceImage:
     try:
-        if picture_images.is_picture(data):
-            return picture_images.read_picture(data, limits)
-        return dicom_images.read_dicom(data, limits)
+        with QUIET:
+            if picture_images.is_picture(data):
+                return picture_images.read_picture(data, limits)
+            return dicom_images.read_dicom(data, limits)
     except ItemError:
         raise
     except MemoryError as error:
@@ -115,7 +117,7 @@ def read_bounded(path: Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> bytes:
         ItemError: ``source_missing``, ``unreadable``, ``too_large`` or ``empty_file``.
     """
     try:
-        with open(path, "rb", opener=_open_without_blocking) as stream:  # noqa: PTH123 - Path.open takes no opener
+        with open(path, "rb", opener=_open_without_blocking) as stream:
             status = os.fstat(stream.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise ItemError(Reason.UNREADABLE, "it is no regular file")
@@ -125,13 +127,9 @@ def read_bounded(path: Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> bytes:
                 )
             data = stream.read(limits.file_bytes + 1)
     except FileNotFoundError as error:
-        raise ItemError(
-            Reason.SOURCE_MISSING, "it is no longer there; mount or ingest its source again"
-        ) from error
+        raise ItemError(Reason.SOURCE_MISSING, "it is no longer there; mount or ingest its source again") from error
     except (OSError, ValueError) as error:
-        raise ItemError(
-            Reason.UNREADABLE, f"it cannot be opened ({type(error).__name__}); check its rights"
-        ) from error
+        raise ItemError(Reason.UNREADABLE, f"it cannot be opened ({type(error).__name__}); check its rights") from error
     if len(data) > limits.file_bytes:
         raise ItemError(Reason.TOO_LARGE, f"it has more than {limits.file_bytes:,} bytes")
     if not data:

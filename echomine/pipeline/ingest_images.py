@@ -1,7 +1,6 @@
 """Ingest of images: read, check, note; in batches, on a few threads."""
 
 import os
-import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,17 +23,13 @@ def ingest_images(context: IngestContext, source: Source) -> None:
     with (
         context.progress.stage("Reading images", len(source.files)) as advance,
         ThreadPoolExecutor(threads) as pool,
-        warnings.catch_warnings(),
     ):
-        warnings.simplefilter("ignore")  # decoders warn about values of the file; the catalog has the reason
         for batch in in_batches(source.files):
             _ingest_batch(context, number, batch, pool)
             advance(len(batch))
 
 
-def _ingest_batch(
-    context: IngestContext, source: int, batch: Sequence[SourceFile], pool: ThreadPoolExecutor
-) -> None:
+def _ingest_batch(context: IngestContext, source: int, batch: Sequence[SourceFile], pool: ThreadPoolExecutor) -> None:
     table, tally = context.workspace.catalog.images, context.tally
     marks = table.file_marks(source, [file.relative_path for file in batch])
     unread = [file for file in batch if not file.mark or marks.get(file.relative_path) != file.mark]
@@ -57,9 +52,7 @@ def _read(context: IngestContext, file: SourceFile) -> NewImage | NewProblem:
     except ItemError as error:
         return _rejected(file, error.reason, str(error))
     except Exception as error:  # noqa: BLE001 - one bad file never stops a batch
-        return _rejected(
-            file, Reason.FAILED, f"reading it failed ({type(error).__name__}); please report this"
-        )
+        return _rejected(file, Reason.FAILED, f"reading it failed ({type(error).__name__}); please report this")
     return NewImage(
         record=_record(context, file, spectral),
         relative_path=file.relative_path,
