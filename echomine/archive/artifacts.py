@@ -117,17 +117,12 @@ class ArtifactStore:
             raise ArtifactError(f"there is no {kind} yet; run `echomine learn`")
         _check_name(chosen)
         manifest = self._checked_manifest(kind, chosen)
-        files = {
-            name: self._checked_file(kind, chosen, name, entry) for name, entry in manifest["files"].items()
-        }
+        files = {name: self._checked_file(kind, chosen, name, entry) for name, entry in manifest["files"].items()}
         return Generation(
             kind=kind,
             generation_id=chosen,
             files=MappingProxyType(files),
-            **{
-                name: manifest[name]
-                for name in ("config", "parents", "seeds", "metrics", "created", "packages")
-            },
+            **{name: manifest[name] for name in ("config", "parents", "seeds", "metrics", "created", "packages")},
         )
 
     def current(self, kind: str) -> str | None:
@@ -169,9 +164,7 @@ class ArtifactStore:
             return ()
         return tuple(sorted(entry.name for entry in self._directory.iterdir() if (entry / CURRENT).is_file()))
 
-    def _place(
-        self, kind: str, generation_id: str, files: Mapping[str, bytes], manifest: Mapping[str, Any]
-    ) -> None:
+    def _place(self, kind: str, generation_id: str, files: Mapping[str, bytes], manifest: Mapping[str, Any]) -> None:
         """Writes beside, syncs, renames."""
         folder = self._directory / kind
         folder.mkdir(parents=True, exist_ok=True)
@@ -231,14 +224,14 @@ class ArtifactStore:
 
 
 def _altered(kind: str, generation_id: str, name: str) -> str:
-    return f"{name} of {kind} {generation_id} was altered since it was written; restore it or run `echomine learn` again"
+    return (
+        f"{name} of {kind} {generation_id} was altered since it was written; restore it or run `echomine learn` again"
+    )
 
 
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name) or name in (MANIFEST, CURRENT):
-        raise ArtifactError(
-            f"{name!r} is no name for a part of an artifact; use letters, digits, '_', '-' and '.'"
-        )
+        raise ArtifactError(f"{name!r} is no name for a part of an artifact; use letters, digits, '_', '-' and '.'")
 
 
 def _manifest(

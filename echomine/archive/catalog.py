@@ -34,8 +34,7 @@ class Catalog:
         tables = (images, reports, paragraphs, findings, pairs, views, labels, problems)
         with self._database.read() as connection:
             sizes = {
-                table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
-                for table in tables
+                table.name: connection.execute(select(func.count()).select_from(table)).scalar_one() for table in tables
             }
         return sizes | self.exam_counts()
 

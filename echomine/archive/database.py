@@ -97,9 +97,7 @@ def insert_ignoring(connection: Connection, table: Table, rows: Sequence[Row]) -
     )
 
 
-def insert_replacing(
-    connection: Connection, table: Table, rows: Sequence[Row], *, key: Sequence[str]
-) -> None:
+def insert_replacing(connection: Connection, table: Table, rows: Sequence[Row], *, key: Sequence[str]) -> None:
     """Inserts rows; where the key is taken, the new values replace the old."""
     for chunk in _chunks(rows, len(table.columns)):
         statement = _insert(connection, table).values(list(chunk))
@@ -151,9 +149,7 @@ def _sentence(error: Exception) -> str:
     if "disk is full" in words or "no space" in words:
         return "the disk of the workspace is full; free some space and run the same command again"
     if "readonly" in words or "read-only" in words or "permission" in words or "unable to open" in words:
-        return (
-            "the catalog cannot be written; give this user write access to the workspace, or choose another"
-        )
+        return "the catalog cannot be written; give this user write access to the workspace, or choose another"
     if "malformed" in words or "not a database" in words:
         return "the catalog is damaged; restore catalog.sqlite from a backup, or ingest into a new workspace"
     if "locked" in words:

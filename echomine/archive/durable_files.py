@@ -48,6 +48,4 @@ def workspace_error(error: OSError, *, doing: str) -> WorkspaceError:
         errno.EACCES: "permission denied: give this user write access, or choose another --workspace",
         errno.EPERM: "not permitted: give this user write access, or choose another --workspace",
     }
-    return WorkspaceError(
-        f"cannot {doing}, {remedies.get(error.errno, error.strerror or 'the disk refuses')}"
-    )
+    return WorkspaceError(f"cannot {doing}, {remedies.get(error.errno, error.strerror or 'the disk refuses')}")

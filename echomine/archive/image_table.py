@@ -80,9 +80,7 @@ class ImageTable:
         stored = stored_path(root.absolute())
         with self._database.write() as connection:
             insert_ignoring(connection, sources, [{"root": stored}])
-            return connection.execute(
-                select(sources.c.source_id).where(sources.c.root == stored)
-            ).scalar_one()
+            return connection.execute(select(sources.c.source_id).where(sources.c.root == stored)).scalar_one()
 
     def file_marks(self, source: int, relative_paths: Collection[str]) -> dict[str, str]:
         """Marks of the given files that are in the catalog, as images or as problems."""
@@ -97,9 +95,7 @@ class ImageTable:
                 )
             }
 
-    def add(
-        self, source: int, new: Sequence[NewImage], rejected: Sequence[NewProblem] = ()
-    ) -> tuple[Addition, ...]:
+    def add(self, source: int, new: Sequence[NewImage], rejected: Sequence[NewProblem] = ()) -> tuple[Addition, ...]:
         """Adds images and problems of one source in one transaction.
 
         An image whose id is taken is ``known`` when the content is the same; otherwise it is a ``conflict`` and kept
@@ -149,9 +145,7 @@ class ImageTable:
 
     def problem_counts(self) -> dict[tuple[ItemState, Reason], int]:
         """Numbers of items not taken in, by state and reason."""
-        query = select(problems.c.state, problems.c.reason, func.count()).group_by(
-            problems.c.state, problems.c.reason
-        )
+        query = select(problems.c.state, problems.c.reason, func.count()).group_by(problems.c.state, problems.c.reason)
         with self._database.read() as connection:
             return {
                 (ItemState(state), Reason(reason)): number
@@ -205,9 +199,7 @@ def image_query() -> Any:  # noqa: ANN401 - a select of all image columns
 
 def image_file_of(row: Row[Any]) -> ImageFile:
     """The image of a row of :func:`image_query`."""
-    return ImageFile(
-        record=image_of(row), path=path_of(row.root) / path_of(row.relative_path), notes=tuple(row.notes)
-    )
+    return ImageFile(record=image_of(row), path=path_of(row.root) / path_of(row.relative_path), notes=tuple(row.notes))
 
 
 def _new_row(source: int, image: NewImage) -> dict[str, Any]:
@@ -220,9 +212,9 @@ def _new_row(source: int, image: NewImage) -> dict[str, Any]:
 
 
 def _taken(connection: Connection, image_ids: Sequence[str]) -> dict[str, Any]:
-    query = select(
-        images.c.image_id, images.c.content_sha256, images.c.source_id, images.c.relative_path
-    ).where(images.c.image_id.in_(image_ids))
+    query = select(images.c.image_id, images.c.content_sha256, images.c.source_id, images.c.relative_path).where(
+        images.c.image_id.in_(image_ids)
+    )
     return {row.image_id: dict(row._mapping) for row in connection.execute(query)}  # noqa: SLF001 - public name
 
 

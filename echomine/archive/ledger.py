@@ -99,9 +99,7 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def begin_run(
-        self, kind: str, *, model: str, lexicon: str = "", config: Mapping[str, Any] | None = None
-    ) -> Run:
+    def begin_run(self, kind: str, *, model: str, lexicon: str = "", config: Mapping[str, Any] | None = None) -> Run:
         """A new run, written to the catalog."""
         run = Run(
             run_id=f"run-{uuid.uuid4().hex[:16]}",
@@ -296,8 +294,6 @@ def _label_query(wanted: LabelFilter, place: tuple[Any, ...]) -> Select[Any]:
         query = query.where(labels.c.abstained == wanted.abstained)
     if place:
         subject, label_id = place
-        beyond = (labels.c.subject > subject) | (
-            (labels.c.subject == subject) & (labels.c.label_id > label_id)
-        )
+        beyond = (labels.c.subject > subject) | ((labels.c.subject == subject) & (labels.c.label_id > label_id))
         query = query.where(beyond)
     return query.order_by(labels.c.subject, labels.c.label_id)

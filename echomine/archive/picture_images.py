@@ -49,9 +49,7 @@ def read_picture(data: bytes, limits: ReadLimits) -> SourceImage:
 def _check_size(picture: Image.Image, limits: ReadLimits) -> None:
     samples = picture.width * picture.height * max(len(picture.getbands()), 1)
     if samples > limits.frame_samples:
-        raise ItemError(
-            Reason.TOO_LARGE, f"the picture has {samples:,} samples, the limit is {limits.frame_samples:,}"
-        )
+        raise ItemError(Reason.TOO_LARGE, f"the picture has {samples:,} samples, the limit is {limits.frame_samples:,}")
     if min(picture.size) < SMALLEST_SIDE_PX:
         raise ItemError(
             Reason.BAD_REGION,

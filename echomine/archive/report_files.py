@@ -78,15 +78,11 @@ def read_reports(path: Path, *, limits: ReportLimits | None = None) -> Iterator[
     if path.is_dir():
         return _read_folder(path, chosen)
     if not path.is_file():
-        raise UsageError(
-            f"there are no reports in {path}; name a .jsonl or .csv file or a folder of .txt files"
-        )
+        raise UsageError(f"there are no reports in {path}; name a .jsonl or .csv file or a folder of .txt files")
     readers = {".csv": _read_csv, ".jsonl": _read_jsonl, ".ndjson": _read_jsonl, ".txt": _read_single}
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise UsageError(
-            f"reports come as .jsonl, .csv or a folder of .txt files, not as {path.suffix or path}"
-        )
+        raise UsageError(f"reports come as .jsonl, .csv or a folder of .txt files, not as {path.suffix or path}")
     return reader(path, chosen)
 
 
@@ -138,9 +134,7 @@ def _read_csv(path: Path, limits: ReportLimits) -> Iterator[ReportEntry | ItemPr
         except StopIteration:
             return
         except csv.Error:
-            yield problem_of(
-                ItemError(Reason.BAD_ROW, "the row is no CSV or longer than a report may be"), place
-            )
+            yield problem_of(ItemError(Reason.BAD_ROW, "the row is no CSV or longer than a report may be"), place)
             continue
         yield _entry_or_problem(row, place, limits, decoded.note)
 
@@ -156,9 +150,7 @@ def _read_jsonl(path: Path, limits: ReportLimits) -> Iterator[ReportEntry | Item
                 place = f"{origin}#{number}"
                 if len(line) == longest and not line.endswith(b"\n"):
                     _skip_line(stream, longest)
-                    yield problem_of(
-                        ItemError(Reason.TOO_LARGE, "the line is longer than a report may be"), place
-                    )
+                    yield problem_of(ItemError(Reason.TOO_LARGE, "the line is longer than a report may be"), place)
                 elif line.strip():
                     yield _json_line(line, place, limits)
     except OSError as error:
@@ -183,9 +175,7 @@ def _json_line(line: bytes, place: str, limits: ReportLimits) -> ReportEntry | I
     return _entry_or_problem(row, place, limits, decoded.note)
 
 
-def _entry_or_problem(
-    row: Mapping[str, Any], place: str, limits: ReportLimits, note: str
-) -> ReportEntry | ItemProblem:
+def _entry_or_problem(row: Mapping[str, Any], place: str, limits: ReportLimits, note: str) -> ReportEntry | ItemProblem:
     try:
         return _entry(row, place, limits, note)
     except ItemError as error:

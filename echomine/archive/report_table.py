@@ -64,9 +64,7 @@ class ReportTable:
         with self._database.write() as connection:
             before = _places(connection, newest)
             connection.execute(delete(paragraphs).where(paragraphs.c.report_id.in_(list(newest))))
-            insert_replacing(
-                connection, reports, [_report_row(item) for item in newest.values()], key=("report_id",)
-            )
+            insert_replacing(connection, reports, [_report_row(item) for item in newest.values()], key=("report_id",))
             _insert_paragraphs(connection, [p for item in newest.values() for p in item.paragraphs])
             _label_exams(connection, before | _places(connection, newest))
 
@@ -106,9 +104,7 @@ class ReportTable:
             return {
                 paragraph.paragraph_id: paragraph
                 for first in range(0, len(wanted), PAGE)
-                for paragraph in _paragraphs(
-                    connection, paragraphs.c.paragraph_id.in_(wanted[first : first + PAGE])
-                )
+                for paragraph in _paragraphs(connection, paragraphs.c.paragraph_id.in_(wanted[first : first + PAGE]))
             }
 
     def paragraphs_of_study(self, study_uid: str) -> tuple[Paragraph, ...]:
@@ -150,8 +146,7 @@ class ReportTable:
         known = {view.image_id: view for view in self.views()}
         fresh = {view.image_id: view for view in given if known.get(view.image_id) != view}
         rows = [
-            {"image_id": view.image_id, "valve": view.valve.value, "flow": view.flow.value}
-            for view in fresh.values()
+            {"image_id": view.image_id, "valve": view.valve.value, "flow": view.flow.value} for view in fresh.values()
         ]
         with self._database.write() as connection:
             insert_replacing(connection, views, rows, key=("image_id",))
@@ -194,9 +189,7 @@ def _report_row(item: MinedReport) -> dict[str, Any]:
 def _insert_paragraphs(connection: Connection, mined: Sequence[Paragraph]) -> None:
     if mined:
         connection.execute(insert(paragraphs), [paragraph_row(paragraph) for paragraph in mined])
-    stated = [
-        finding_row(paragraph.paragraph_id, finding) for paragraph in mined for finding in paragraph.findings
-    ]
+    stated = [finding_row(paragraph.paragraph_id, finding) for paragraph in mined for finding in paragraph.findings]
     if stated:
         connection.execute(insert(findings), stated)
 
@@ -212,9 +205,7 @@ def _label_exams(connection: Connection, places: Collection[tuple[str, str]]) ->
     exams = [study for study, _ in places if study]
     single = [report for study, report in places if not study]
     connection.execute(
-        delete(labels).where(
-            labels.c.source == LabelSource.REPORT.value, labels.c.subject.in_([*exams, *single])
-        )
+        delete(labels).where(labels.c.source == LabelSource.REPORT.value, labels.c.subject.in_([*exams, *single]))
     )
     lexicons = dict(
         connection.execute(

@@ -87,9 +87,7 @@ findings = Table(
     "findings",
     metadata,
     Column("finding_id", Integer, primary_key=True),
-    Column(
-        "paragraph_id", ForeignKey("paragraphs.paragraph_id", ondelete="CASCADE"), nullable=False, index=True
-    ),
+    Column("paragraph_id", ForeignKey("paragraphs.paragraph_id", ondelete="CASCADE"), nullable=False, index=True),
     Column("valve", String(16), nullable=False),
     Column("disease", String(32), nullable=False),
     Column("severity_low", Integer, nullable=False),

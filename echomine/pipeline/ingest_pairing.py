@@ -53,9 +53,7 @@ def paragraph_quoted(paragraphs: Sequence[Paragraph], quote: str) -> Paragraph:
         ItemError: ``no_exam`` when the exam has no paragraphs, ``bad_row`` when none fits.
     """
     if not paragraphs:
-        raise ItemError(
-            Reason.NO_EXAM, "its exam has no report with a valve paragraph; ingest the reports first"
-        )
+        raise ItemError(Reason.NO_EXAM, "its exam has no report with a valve paragraph; ingest the reports first")
     wanted = " ".join(quote.split())
     texts = [(" ".join(paragraph.text.split()), paragraph) for paragraph in paragraphs]
     tests: tuple[Callable[[str], bool], ...] = (
@@ -67,14 +65,10 @@ def paragraph_quoted(paragraphs: Sequence[Paragraph], quote: str) -> Paragraph:
         for text, paragraph in texts:
             if fits(text):
                 return paragraph
-    raise ItemError(
-        Reason.BAD_ROW, "its quote stands in no paragraph of that exam's reports; correct the quote"
-    )
+    raise ItemError(Reason.BAD_ROW, "its quote stands in no paragraph of that exam's reports; correct the quote")
 
 
-def _without_image(
-    context: IngestContext, path: Path, image_ids: Sequence[str], kind: ItemKind
-) -> list[ItemProblem]:
+def _without_image(context: IngestContext, path: Path, image_ids: Sequence[str], kind: ItemKind) -> list[ItemProblem]:
     """Rows for images that the catalog has not (they count once the images come)."""
     known = context.workspace.catalog.images.some(image_ids)
     return [

@@ -34,9 +34,7 @@ def ingest_reports(context: IngestContext, path: Path) -> None:
 def _ingest_batch(context: IngestContext, entries: Sequence[ReportEntry]) -> list[ItemProblem]:
     """Mines the new reports of a batch; gives those that could not be mined."""
     table, counts, lexicon = context.workspace.catalog.reports, context.tally.counts, lexicon_version()
-    reports = {
-        report.report_id: (report, entry) for entry in entries for report in (_report(context, entry),)
-    }
+    reports = {report.report_id: (report, entry) for entry in entries for report in (_report(context, entry),)}
     states = table.states(list(reports))
     mined: list[MinedReport] = []
     problems: list[ItemProblem] = []
