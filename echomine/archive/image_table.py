@@ -1,12 +1,13 @@
 """Images of the catalog, the sources their files lie in, and the files that were not taken in."""
 
+import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select
+from sqlalchemy import Connection, Row, delete, exists, func, select
 
 from echomine.archive.database import Database, insert_ignoring, insert_replacing
 from echomine.archive.item_problems import ItemKind, ItemProblem
@@ -81,6 +82,21 @@ class ImageTable:
         with self._database.write() as connection:
             insert_ignoring(connection, sources, [{"root": stored}])
             return connection.execute(select(sources.c.source_id).where(sources.c.root == stored)).scalar_one()
+
+    def roots(self) -> tuple[Path, ...]:
+        """Directories of all sources that images came from."""
+        query = select(sources.c.root).where(exists().where(images.c.source_id == sources.c.source_id))
+        with self._database.read() as connection:
+            return tuple(path_of(root) for root in connection.execute(query.order_by(sources.c.source_id)).scalars())
+
+    @staticmethod
+    def is_synthetic(root: Path) -> bool:
+        """Whether a directory says of itself that it is a synthetic archive."""
+        try:
+            description = json.loads((root / "archive.json").read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return False
+        return isinstance(description, dict) and description.get("synthetic") is True
 
     def file_marks(self, source: int, relative_paths: Collection[str]) -> dict[str, str]:
         """Marks of the given files that are in the catalog, as images or as problems."""

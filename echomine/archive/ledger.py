@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, delete, exists, func, insert, select, update
+from sqlalchemy import Row, Select, and_, delete, exists, func, insert, select, tuple_, update
 
 from echomine.archive.database import Database, insert_replacing
 from echomine.archive.image_table import ImageFile, image_file_of, image_query
@@ -17,6 +17,7 @@ from echomine.domain.records import Label
 from echomine.domain.vocabulary import ItemState, LabelSource, Valve
 
 PAGE = 500
+_LABEL_ORDER = (labels.c.subject, labels.c.source, labels.c.valve, labels.c.disease, labels.c.model)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,14 +82,14 @@ class LabelFilter:
     Attributes:
         source: Where they come from.
         valve: Of which valve.
-        model: Of which model version; report labels have ``""``.
+        models: Of which model versions; labels that no model made have ``""``.
         min_confidence: Least confidence.
         abstained: Only those abstained from (True) or not (False).
     """
 
     source: LabelSource | None = None
     valve: Valve | None = None
-    model: str | None = None
+    models: tuple[str, ...] | None = None
     min_confidence: float = 0.0
     abstained: bool | None = None
 
@@ -225,7 +226,7 @@ class Ledger:
             last = page[-1].image_id
 
     def labels(self, wanted: LabelFilter | None = None) -> Iterator[Label]:
-        """Labels in the order of subject, valve and disease, a page in memory at a time."""
+        """Labels in the order of subject, source, valve and disease, a page in memory at a time."""
         place: tuple[Any, ...] = ()
         while True:
             query = _label_query(wanted or LabelFilter(), place)
@@ -234,7 +235,7 @@ class Ledger:
             yield from map(label_of, page)
             if len(page) < PAGE:
                 return
-            place = (page[-1].subject, page[-1].label_id)
+            place = tuple(getattr(page[-1], column.name) for column in _LABEL_ORDER)
 
     def labels_of_images(self, image_ids: Collection[str], *, model: str) -> Iterator[Label]:
         """Labels of the given images by a model version, in order of image."""
@@ -288,12 +289,10 @@ def _label_query(wanted: LabelFilter, place: tuple[Any, ...]) -> Select[Any]:
         query = query.where(labels.c.source == wanted.source.value)
     if wanted.valve is not None:
         query = query.where(labels.c.valve == wanted.valve.value)
-    if wanted.model is not None:
-        query = query.where(labels.c.model == wanted.model)
+    if wanted.models is not None:
+        query = query.where(labels.c.model.in_(wanted.models))
     if wanted.abstained is not None:
         query = query.where(labels.c.abstained == wanted.abstained)
     if place:
-        subject, label_id = place
-        beyond = (labels.c.subject > subject) | ((labels.c.subject == subject) & (labels.c.label_id > label_id))
-        query = query.where(beyond)
-    return query.order_by(labels.c.subject, labels.c.label_id)
+        query = query.where(tuple_(*_LABEL_ORDER) > tuple_(*place))
+    return query.order_by(*_LABEL_ORDER)

@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-_UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
+_UID = re.compile(r"(?=.{1,64}\Z)[0-9]+(?:\.[0-9]+)*", re.ASCII)
 _READABLE = "/ !#$&'()*+,;=:@[]{}~^-_."
 
 
 def safe_uid(raw: str) -> str:
-    """A DICOM UID as it came when well formed (``[0-9.]{1,64}``), else ``sha256-`` and 32 hex digits; ``""`` stays."""
+    """A DICOM UID as it came when well formed (numbers with dots between), else ``sha256-`` and 32 hex digits; ``""`` stays."""
     text = raw.strip(" \0")
     if not text or _UID.fullmatch(text):
         return text

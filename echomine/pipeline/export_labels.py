@@ -1,0 +1,238 @@
+"""Export: labels of the catalog as a data set with a card."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from echomine.archive.data_card import CardFacts, ExportTally, data_card
+from echomine.archive.exports import (
+    WRITERS,
+    ExportRow,
+    LabelledPicture,
+    check_free,
+    export_row,
+    write_card,
+    write_image_folder,
+)
+from echomine.archive.image_table import ImageFile
+from echomine.archive.ledger import LabelFilter
+from echomine.archive.spectral_files import read_spectral_file
+from echomine.archive.workspace import Workspace
+from echomine.domain.errors import ItemError, Reason, UsageError
+from echomine.domain.records import Label
+from echomine.domain.splits import DEFAULT_FRACTIONS, split_of
+from echomine.domain.vocabulary import LabelSource, Split, Valve
+from echomine.pipeline.progress import SILENT, Progress
+from echomine.reports import lexicon_version
+
+FORMS = (*WRITERS, "hf")
+LABELLER = "labeller"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRequest:
+    """What to export.
+
+    Attributes:
+        form: ``jsonl``, ``csv``, ``parquet`` or ``hf`` (a folder of pictures with metadata).
+        out: File or folder to write; must not exist.
+        min_confidence: Least confidence.
+        source, valve: Only these; None for all.
+        abstained: Also labels that the models abstain from.
+        fractions: Shares of patients in train, validation and test.
+        salt: Another salt gives another split.
+    """
+
+    form: str
+    out: Path
+    min_confidence: float = 0.0
+    source: LabelSource | None = None
+    valve: Valve | None = None
+    abstained: bool = False
+    fractions: tuple[float, float, float] = DEFAULT_FRACTIONS
+    salt: str = ""
+
+    def __post_init__(self) -> None:
+        if self.form not in FORMS:
+            raise UsageError(f"{self.form!r} is no export format, known are {', '.join(FORMS)}")
+        if not 0 <= self.min_confidence <= 1:
+            raise UsageError(f"the least confidence lies in 0..1, got {self.min_confidence}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportResult:
+    """What was written.
+
+    Attributes:
+        path: File or folder.
+        card: The data card.
+        counts: Labels, images, exams, patients, and labels by part.
+        excluded: What was left out and how much.
+    """
+
+    path: Path
+    card: Path
+    counts: dict[str, int]
+    excluded: dict[str, int]
+
+    def document(self) -> dict[str, Any]:
+        """The result as plain JSON."""
+        return {
+            "path": str(self.path),
+            "card": str(self.card),
+            "counts": self.counts,
+            "excluded": self.excluded,
+        }
+
+
+def export_labels(workspace: Workspace, request: ExportRequest, *, progress: Progress = SILENT) -> ExportResult:
+    """Writes the labels of the current models, and what reports state and measurements found, with a data card.
+
+    The card of a folder is its ``README.md``, the card of a file lies beside it as ``<name>.card.md``.
+
+    Raises:
+        UsageError: If the place is taken.
+        WorkspaceError: If it cannot be written.
+    """
+    check_free(request.out)
+    export = _Export(workspace, request)
+    if request.form == "hf":
+        card = request.out / "README.md"
+        with progress.stage("Writing pictures", workspace.catalog.images.count()) as advance:
+            write_image_folder(request.out, export.pictures(advance), export.card)
+    else:
+        card = request.out.with_name(f"{request.out.name}.card.md")
+        with progress.stage("Writing labels", 0):
+            WRITERS[request.form](request.out, export.rows())
+        write_card(card, export.card())
+    return ExportResult(path=request.out, card=card, counts=export.counts(), excluded=export.excluded())
+
+
+class _Export:
+    """One export: streams rows or pictures, and counts what went by."""
+
+    def __init__(self, workspace: Workspace, request: ExportRequest) -> None:
+        self._catalog = workspace.catalog
+        self._request = request
+        self._labeller = workspace.artifacts.load(LABELLER) if workspace.artifacts.current(LABELLER) else None
+        self._tally = ExportTally()
+        self._excluded: Counter[str] = Counter()
+
+    def rows(self) -> Iterator[ExportRow]:
+        """Rows of the wanted labels, counted as they go by."""
+        for label in self._labels():
+            row = self._row(label)
+            self._tally.add(row)
+            yield row
+
+    def pictures(self, advance: Any) -> Iterator[LabelledPicture]:  # noqa: ANN401 - Callable[[int], None]
+        """Images with their wanted labels; an image whose file is gone or changed is left out and counted."""
+        for image_id, group in groupby(self._labels(), key=lambda label: label.image_id):
+            labels = tuple(group)
+            file = self._catalog.images.get(image_id) if image_id else None
+            if file is None:
+                self._excluded["labels of exams, without an image of their own"] += len(labels)
+                continue
+            advance(1)
+            picture = self._picture(file, labels)
+            if picture is not None:
+                for row in picture.rows:
+                    self._tally.add(row)
+                yield picture
+
+    def counts(self) -> dict[str, int]:
+        """Labels, images, exams, patients and labels by part."""
+        splits = self._tally.by.get("split", Counter())
+        return {
+            "labels": self._tally.rows,
+            "images": len(self._tally.images),
+            "exams": len(self._tally.exams),
+            "patients": len(self._tally.patients),
+        } | {f"labels_{part.value}": splits[part.value] for part in Split}
+
+    def excluded(self) -> dict[str, int]:
+        """What was left out, by reason, 0 included where it was asked for."""
+        return dict(self._excluded) | self._items_left_out()
+
+    def card(self) -> str:
+        """The data card of what went by so far."""
+        synthetic = [self._catalog.images.is_synthetic(root) for root in self._catalog.images.roots()]
+        return data_card(
+            self._tally,
+            CardFacts(
+                form=self._request.form,
+                settings=self._settings(),
+                versions=self._versions(),
+                exclusions=self.excluded(),
+                synthetic=bool(synthetic) and all(synthetic),
+                mixed=any(synthetic),
+            ),
+        )
+
+    def _labels(self) -> Iterator[Label]:
+        request = self._request
+        models = None if self._labeller is None else ("", self._labeller.generation_id)
+        everything = LabelFilter(source=request.source, valve=request.valve, models=models)
+        for label in self._catalog.ledger.labels(everything):
+            if label.confidence < request.min_confidence:
+                self._excluded["labels below the least confidence"] += 1
+            elif label.abstained and not request.abstained:
+                self._excluded["labels abstained from"] += 1
+            else:
+                yield label
+
+    def _row(self, label: Label) -> ExportRow:
+        """A row; who has no pseudonym is split by exam or image."""
+        unit = label.patient or label.study_uid or label.image_id
+        return export_row(label, split_of(unit, salt=self._request.salt, fractions=self._request.fractions))
+
+    def _picture(self, file: ImageFile, labels: tuple[Label, ...]) -> LabelledPicture | None:
+        try:
+            spectral = read_spectral_file(file.path)
+            if spectral.content_sha256 != file.record.content_sha256:
+                raise ItemError(Reason.SOURCE_CHANGED, "its file changed since ingest")
+        except ItemError as error:
+            self._excluded[f"images whose file could not be used: {error.reason.value}"] += 1
+            return None
+        rows = tuple(self._row(label) for label in labels)
+        return LabelledPicture(
+            record=file.record, pixels=spectral.display.pixels, rows=rows, split=Split(rows[0]["split"])
+        )
+
+    def _settings(self) -> dict[str, Any]:
+        request = self._request
+        threshold = self._labeller.metrics.get("threshold") if self._labeller else None
+        return {
+            "least confidence": request.min_confidence,
+            "source": request.source.value if request.source else "all",
+            "valve": request.valve.value if request.valve else "all",
+            "abstained labels": "included" if request.abstained else "left out",
+            "shares of train, validation, test": ", ".join(map(str, request.fractions)),
+            "salt of the split": request.salt or "none",
+        } | ({"abstention threshold": threshold} if threshold is not None else {})
+
+    def _versions(self) -> dict[str, str]:
+        versions = {"echomine": metadata.version("echomine"), "lexicon": lexicon_version()}
+        if self._labeller is None:
+            return versions
+        return (
+            versions
+            | {LABELLER: self._labeller.generation_id}
+            | dict(self._labeller.parents)
+            | {f"{name} (package)": number for name, number in self._labeller.packages.items()}
+        )
+
+    def _items_left_out(self) -> dict[str, int]:
+        left = {
+            f"files {state.value}: {reason.value}": number
+            for (state, reason), number in self._catalog.images.problem_counts().items()
+        }
+        if self._labeller is not None:
+            states = self._catalog.ledger.states(self._labeller.generation_id)
+            left |= {f"images {state.value}": number for state, number in states.items() if number}
+            left.pop("images labelled", None)
+        return left
