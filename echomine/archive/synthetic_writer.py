@@ -144,8 +144,7 @@ def _written_images(directory: Path, plan: ArchivePlan, workers: int) -> Iterato
     for folder in sorted({image_path(image).parent for image in images}):
         (directory / folder).mkdir(parents=True, exist_ok=True)
     batches = [
-        (directory, plan.config, plan.seed, images[start : start + _BATCH])
-        for start in range(0, len(images), _BATCH)
+        (directory, plan.config, plan.seed, images[start : start + _BATCH]) for start in range(0, len(images), _BATCH)
     ]
     if workers <= 1:
         yield from map(_write_batch, batches)

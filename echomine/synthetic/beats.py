@@ -68,7 +68,7 @@ def ejection_shape(times_s: Times, beat: Beat, peak_fraction: float) -> Times:
     opening, closing = beat.ejection_s
     place = np.clip((times_s - opening) / (closing - opening), 0.0, 1.0)
     warp = np.log(0.5) / np.log(peak_fraction)
-    return np.asarray(np.sin(np.pi * place**warp) ** 0.85, dtype=np.float64).clip(0.0)
+    return np.asarray(np.sin(np.pi * place**warp).clip(0.0) ** 0.62, dtype=np.float64)
 
 
 def inflow_shape(times_s: Times, beat: Beat, half_time_ms: float, atrial_ratio: float) -> Times:
@@ -108,9 +108,14 @@ def diastolic_jet_shape(times_s: Times, beat: Beat, half_time_ms: float, part: f
     return np.where((since > 0) & (times_s < end), rising * falling * closing_down, 0.0)
 
 
-def inflow_peak_mps(
-    mean_gradient_mmhg: float, half_time_ms: float, atrial_ratio: float, rate_bpm: float
-) -> float:
+def ejection_mean_gradient_mmhg(vmax_mps: float, peak_fraction: float) -> float:
+    """Mean gradient over an ejection with that peak velocity."""
+    beat = beat_at(0.0, 1.0)
+    shape = ejection_shape(np.linspace(*beat.ejection_s, 200), beat, peak_fraction)
+    return float(np.mean(BERNOULLI_MMHG_PER_M2S2 * (vmax_mps * shape) ** 2))
+
+
+def inflow_peak_mps(mean_gradient_mmhg: float, half_time_ms: float, atrial_ratio: float, rate_bpm: float) -> float:
     """Peak velocity of an inflow whose mean gradient over the inflow is the one given, at that heart rate."""
     beat = beat_at(0.0, 60.0 / rate_bpm)
     times = np.linspace(*beat.inflow_s, 200)

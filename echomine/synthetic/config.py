@@ -59,7 +59,5 @@ class ArchiveConfig:
 LECTURE = ArchiveConfig()
 """The lecture's size: 226 pairs among 10,253 valve paragraphs, and some thousand unreported images."""
 
-SMALL = ArchiveConfig(
-    n_reported_pairs=40, n_unreported_images=140, n_valve_paragraphs=480, n_views=80, compact=True
-)
+SMALL = ArchiveConfig(n_reported_pairs=40, n_unreported_images=140, n_valve_paragraphs=480, n_views=80, compact=True)
 """A small archive for tests and trials."""

@@ -42,11 +42,13 @@ class Component:
         velocity_mps: (W,) signed envelope, positive towards the probe; 0 where there is no flow.
         level_db: (W,) level relative to the forward flow; ``SILENT_DB`` where there is no flow.
         profile: How the velocities below the envelope are filled.
+        slope_db: How much fainter a filled flow is at its envelope than at the baseline.
     """
 
     velocity_mps: Columns
     level_db: Columns
     profile: Profile
+    slope_db: int = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,19 +115,36 @@ def display_components(
     state: ValveState, scene: Scene, mode: DopplerMode, rng: np.random.Generator, *, contaminated: bool
 ) -> tuple[Component, ...]:
     """Everything that a display through this valve shows, from the strongest to the faintest."""
+    forward, ripple = forward_velocity(state, scene), _ripple(scene, rng)
+    flows = _pulsed(forward, ripple) if mode is DopplerMode.PW else _continuous(state, scene, ripple, rng)
+    mirror = _component(-rng.uniform(0.4, 0.9) * forward, ripple - rng.uniform(13, 26), Profile.FILLED)
+    neighbour = _neighbour(state.valve, scene, ripple, rng)
+    reach_mps = rng.uniform(0.2, 0.6) if mode is DopplerMode.CW else rng.uniform(0.1, 0.3)
+    return (
+        *flows,
+        mirror,
+        *((neighbour,) if contaminated else ()),
+        *_clutter(scene, float(reach_mps), rng),
+        *_clicks(scene, state.valve, rng),
+    )
+
+
+def _pulsed(forward: Columns, ripple: Columns) -> tuple[Component, ...]:
+    return (_component(forward, ripple, Profile.BAND),)
+
+
+def _continuous(state: ValveState, scene: Scene, ripple: Columns, rng: np.random.Generator) -> tuple[Component, ...]:
+    """Forward flow, the slower flow before the valve, and the regurgitation if there is any."""
+    slope_db = int(rng.integers(3, 11))
     forward = forward_velocity(state, scene)
-    ripple = _ripple(scene, rng)
-    profile = Profile.FILLED if mode is DopplerMode.CW else Profile.BAND
-    parts = [_component(forward, ripple, profile)]
-    if mode is DopplerMode.CW:
-        parts.append(_inner_flow(forward, ripple, rng))
-        if state.jet is not None:
-            jet = jet_velocity(state.valve, state.jet, scene)
-            parts.append(_component(jet, ripple + state.jet.density_db + rng.normal(0, 0.7), profile))
-    parts.append(_component(-rng.uniform(0.4, 0.9) * forward, ripple - rng.uniform(13, 26), Profile.FILLED))
-    if contaminated:
-        parts.append(_neighbour(state.valve, scene, ripple, rng))
-    return (*parts, *_clutter(scene, rng), *_clicks(scene, state.valve, rng))
+    flows = (_component(forward, ripple, Profile.FILLED, slope_db), _inner_flow(forward, ripple, rng))
+    if state.jet is None:
+        return flows
+    level = ripple + state.jet.density_db + rng.normal(0, 0.7)
+    return (
+        *flows,
+        _component(jet_velocity(state.valve, state.jet, scene), level, Profile.FILLED, slope_db),
+    )
 
 
 def _over_beats(scene: Scene, shape_of: Callable[[Beat], Columns], *, by_strength: bool = False) -> Columns:
@@ -133,20 +152,19 @@ def _over_beats(scene: Scene, shape_of: Callable[[Beat], Columns], *, by_strengt
     mean_rr = 60.0 / scene.heart_rate_bpm
     previous_rr = mean_rr
     for beat in scene.beats:
-        strength = (
-            float(np.clip(1.0 + 0.35 * (previous_rr / mean_rr - 1.0), 0.75, 1.0)) if by_strength else 1.0
-        )
+        strength = float(np.clip(1.0 + 0.35 * (previous_rr / mean_rr - 1.0), 0.75, 1.0)) if by_strength else 1.0
         np.maximum(total, strength * shape_of(beat), out=total)
         previous_rr = beat.rr_s
     return total
 
 
-def _component(velocity: Columns, level_db: Columns, profile: Profile) -> Component:
+def _component(velocity: Columns, level_db: Columns, profile: Profile, slope_db: int = 4) -> Component:
     silent = np.abs(velocity) < 0.04
     return Component(
         velocity_mps=np.where(silent, 0.0, velocity),
         level_db=np.where(silent, SILENT_DB, level_db),
         profile=profile,
+        slope_db=slope_db,
     )
 
 
@@ -175,15 +193,15 @@ def _neighbour(valve: Valve, scene: Scene, ripple: Columns, rng: np.random.Gener
     return _component(velocity, ripple - rng.uniform(3, 11), Profile.FILLED)
 
 
-def _clutter(scene: Scene, rng: np.random.Generator) -> tuple[Component, Component]:
+def _clutter(scene: Scene, reach_mps: float, rng: np.random.Generator) -> tuple[Component, Component]:
     """Slow tissue and blood around the baseline, both ways."""
     sides = []
     for sign in (1, -1):
         knots = rng.uniform(0.4, 1.0, size=max(4, int(scene.times_s[-1] * 5)))
         places = np.linspace(0, scene.times_s[-1], knots.size)
         waves = np.interp(scene.times_s, places, knots)
-        reach = rng.uniform(0.25, 0.6)
-        sides.append(_component(sign * reach * waves, 6.0 * waves - rng.uniform(2, 9), Profile.HAZE))
+        level = 5.0 * waves - rng.uniform(4, 11)
+        sides.append(_component(sign * reach_mps * rng.uniform(0.7, 1.0) * waves, level, Profile.HAZE))
     return sides[0], sides[1]
 
 

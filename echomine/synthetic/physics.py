@@ -1,7 +1,7 @@
 """What a severity does to the blood flow: guideline cut-offs on a continuous latent with seven steps.
 
 A latent severity runs 0..7; its integer part is the grade (0 none ... 6 severe). Tables of eight knots give a
-physical quantity at the edges of the grades, linear in between: crossing a guideline's cut-off changes the grade.
+physical quantity at the edges of the grades, linear in between.
 
 References:
     Baumgartner et al. 2017 (EACVI/ASE, aortic stenosis); Baumgartner et al. 2009 (EAE/ASE, stenosis);

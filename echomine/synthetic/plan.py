@@ -97,8 +97,7 @@ def plan_archive(config: ArchiveConfig, seed: int) -> tuple[ArchivePlan, ExamCal
     rng = generator(seed, Stream.PLAN)
     calendar = ExamCalendar(seed)
     paired = [
-        _plan_image(config, seed, index, calendar.next_exam(rng), rng)
-        for index in range(config.n_reported_pairs)
+        _plan_image(config, seed, index, calendar.next_exam(rng), rng) for index in range(config.n_reported_pairs)
     ]
     unreported: list[ImagePlan] = []
     while len(unreported) < config.n_unreported_images:

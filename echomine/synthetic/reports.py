@@ -1,6 +1,6 @@
 """Report texts: what a reader dictates about a patient whose valves are known."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,13 +10,30 @@ from echomine.domain.vocabulary import FLOW_DISEASES, Disease, Severity, Valve
 from echomine.synthetic import wording
 from echomine.synthetic.config import ArchiveConfig
 from echomine.synthetic.patients import ExamState
-from echomine.synthetic.physics import SEMILUNAR, ValveState, grade_of
+from echomine.synthetic.physics import grade_of
 from echomine.synthetic.plan import ExamCalendar, ExamPlan, ImagePlan, exam_state
 from echomine.synthetic.randomness import Stream, generator
+from echomine.synthetic.sentences import (
+    Grades,
+    fill,
+    grade_word,
+    lesion_name,
+    lesion_sentence,
+    pick,
+    valve_description,
+)
 from echomine.synthetic.wording import Style
 
-_STYLES = tuple(Style)
+_STYLE_SHARES: Mapping[Style, float] = {
+    Style.PROSE: 0.3,
+    Style.HEADINGS: 0.3,
+    Style.NUMBERED: 0.15,
+    Style.CAPITALS: 0.1,
+    Style.TERSE: 0.15,
+}
+_SHORT_NAMES = {Style.TERSE: 0.5}
 _EDGE_WIDTH = 0.22
+_QUIET_PAIR_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +59,14 @@ class ReportDraft:
         report_id: Identifier, made of the seed and the ordinal of the exam.
         exam: The exam reported on.
         state: The patient at the exam.
+        grades: The grades that the reader gave.
         passages: In order; blank lines between them make the text.
     """
 
     report_id: str
     exam: ExamPlan
     state: ExamState
+    grades: Grades
     passages: tuple[Passage, ...]
 
     @property
@@ -61,8 +80,15 @@ class ReportDraft:
         return sum(1 for passage in self.passages if passage.valves)
 
     def quote_about(self, valve: Valve) -> str:
-        """The paragraph that describes the valve in full."""
-        return next(entry.text for entry in self.passages if entry.is_finding and entry.valves == (valve,))
+        """The paragraph that describes the valve in full.
+
+        Raises:
+            LookupError: If the report has none.
+        """
+        for passage in self.passages:
+            if passage.is_finding and passage.valves == (valve,):
+                return passage.text
+        raise LookupError(f"report {self.report_id} has no paragraph of its own on the {valve.value} valve")
 
 
 def write_reports(
@@ -70,7 +96,7 @@ def write_reports(
 ) -> list[ReportDraft]:
     """Reports of the paired exams, then of exams without images, up to the exact number of paragraphs."""
     rng = generator(seed, Stream.REPORT)
-    drafts = [write_report(config, seed, plan.exam) for plan in paired]
+    drafts = [write_report(config, seed, plan.exam, described=plan.valve) for plan in paired]
     missing = config.n_valve_paragraphs - sum(draft.n_valve_paragraphs for draft in drafts)
     while missing > 0:
         draft = _cut(write_report(config, seed, calendar.next_exam(rng)), missing)
@@ -79,9 +105,25 @@ def write_reports(
     return drafts
 
 
-def reported_grades(
-    config: ArchiveConfig, state: ExamState, rng: np.random.Generator
-) -> Mapping[tuple[Valve, Disease], Severity]:
+def write_report(config: ArchiveConfig, seed: int, exam: ExamPlan, *, described: Valve | None = None) -> ReportDraft:
+    """The report of one exam; the valve ``described``, if any, surely has a paragraph of its own."""
+    state = exam_state(config, seed, exam)
+    rng = generator(seed, Stream.REPORT, exam.exam_index)
+    grades = reported_grades(config, state, rng)
+    style = tuple(_STYLE_SHARES)[int(rng.choice(len(_STYLE_SHARES), p=tuple(_STYLE_SHARES.values())))]
+    passages = _passages(style, state, grades, described, rng)
+    if style is Style.CAPITALS:
+        passages = [replace(passage, text=passage.text.upper()) for passage in passages]
+    return ReportDraft(
+        report_id=f"R{seed % 10000:04d}-{exam.exam_index:05d}",
+        exam=exam,
+        state=state,
+        grades=grades,
+        passages=tuple(passages),
+    )
+
+
+def reported_grades(config: ArchiveConfig, state: ExamState, rng: np.random.Generator) -> Grades:
     """The grades a reader gives: those of the physics, now and then one step off near an edge."""
     return {
         (valve, disease): _read_grade(config, state.valves[valve].latent(disease), rng)
@@ -90,18 +132,14 @@ def reported_grades(
     }
 
 
-def write_report(config: ArchiveConfig, seed: int, exam: ExamPlan) -> ReportDraft:
-    """The report of one exam; it depends on the seed and the exam's index alone."""
-    state = exam_state(config, seed, exam)
-    rng = generator(seed, Stream.REPORT, exam.exam_index)
-    grades = reported_grades(config, state, rng)
-    style = _STYLES[int(rng.choice(len(_STYLES), p=(0.3, 0.3, 0.15, 0.1, 0.15)))]
-    return ReportDraft(
-        report_id=f"R{seed % 10000:04d}-{exam.exam_index:05d}",
-        exam=exam,
-        state=state,
-        passages=_PASSAGES[style](state, grades, rng),
-    )
+def _read_grade(config: ArchiveConfig, latent: float, rng: np.random.Generator) -> Severity:
+    """The grade, one step off with the configured probability; only a latent near an edge is misread."""
+    grade = grade_of(latent)
+    within, turn = latent - int(grade), rng.random()
+    near_edge = within < _EDGE_WIDTH or within > 1 - _EDGE_WIDTH
+    if grade is Severity.NONE or not near_edge or turn > config.reader_disagreement / (2 * _EDGE_WIDTH):
+        return grade
+    return Severity(int(np.clip(grade + (-1 if within < 0.5 else 1), Severity.TRACE, Severity.SEVERE)))
 
 
 def _cut(draft: ReportDraft, allowed: int) -> ReportDraft:
@@ -114,275 +152,89 @@ def _cut(draft: ReportDraft, allowed: int) -> ReportDraft:
     return replace(draft, passages=tuple(kept))
 
 
-def _read_grade(config: ArchiveConfig, latent: float, rng: np.random.Generator) -> Severity:
-    grade = grade_of(latent)
-    within = latent - int(grade)
-    turn, side = rng.random(), within < 0.5
-    near_edge = within < _EDGE_WIDTH or within > 1 - _EDGE_WIDTH
-    if grade is Severity.NONE or not near_edge or turn > config.reader_disagreement / (2 * _EDGE_WIDTH):
-        return grade
-    return Severity(int(np.clip(grade + (-1 if side else 1), Severity.TRACE, Severity.SEVERE)))
+def _passages(
+    style: Style, state: ExamState, grades: Grades, described: Valve | None, rng: np.random.Generator
+) -> list[Passage]:
+    indication = pick(wording.INDICATION_HEADS, rng) + pick(wording.INDICATIONS, rng)
+    opening = [Passage(text=indication), Passage(text="FINDINGS:")]
+    before = [_filler(state, rng) for _ in range(int(rng.integers(1, 4)))]
+    valves = _valve_passages(style, state, grades, described, rng)
+    after = [_filler(state, rng) for _ in range(int(rng.integers(0, 3)))]
+    closing = [Passage(text=pick(wording.IMPRESSION_HEADS, rng)), _impression(grades, rng)]
+    return [*opening, *before, *valves, *after, *closing]
 
 
-def _pick(options: Sequence[str], rng: np.random.Generator) -> str:
-    return options[int(rng.integers(len(options)))]
-
-
-def _fill(template: str, **words: str) -> str:
-    capital = {key.capitalize(): value[:1].upper() + value[1:] for key, value in words.items()}
-    return template.format(**words, **capital)
-
-
-def _grade_word(grade: Severity, disease: Disease, rng: np.random.Generator) -> str:
-    if disease is Disease.REGURGITATION and grade in wording.PLUS_GRADES and rng.random() < 0.12:
-        return wording.PLUS_GRADES[grade]
-    return _pick(wording.GRADE_WORDS[grade], rng)
-
-
-def _lesion(valve: Valve, disease: Disease, rng: np.random.Generator, *, short: float = 0.0) -> str:
-    names = wording.LESION_SHORT if rng.random() < short else wording.LESION_NAMES
-    return _pick(names[valve, disease], rng)
-
-
-def _status(
-    valve: Valve, grades: Mapping[tuple[Valve, Disease], Severity], rng: np.random.Generator, *, short: float
-) -> list[str]:
-    """Sentences that state stenosis and regurgitation of the valve."""
-    present = [disease for disease in FLOW_DISEASES if grades[valve, disease] is not Severity.NONE]
-    if not present and rng.random() < 0.7:
-        return [_fill(_pick(wording.ABSENT_BOTH, rng), valve=valve.value)]
-    if present and rng.random() < 0.4:
-        return [_joined_status(valve, present, grades, rng, short=short)]
-    sentences = [_one_status(valve, disease, grades, rng, short=short) for disease in FLOW_DISEASES]
-    return sentences if rng.random() < 0.6 else sentences[::-1]
-
-
-def _one_status(
-    valve: Valve,
-    disease: Disease,
-    grades: Mapping[tuple[Valve, Disease], Severity],
-    rng: np.random.Generator,
-    *,
-    short: float,
-) -> str:
-    grade, lesion = grades[valve, disease], _lesion(valve, disease, rng, short=short)
-    if grade is Severity.NONE:
-        return _fill(_pick(wording.ABSENT_ONE, rng), lesion=lesion)
-    return _fill(_pick(wording.PRESENT_ONE, rng), lesion=lesion, grade=_grade_word(grade, disease, rng))
-
-
-def _joined_status(
-    valve: Valve,
-    present: Sequence[Disease],
-    grades: Mapping[tuple[Valve, Disease], Severity],
-    rng: np.random.Generator,
-    *,
-    short: float,
-) -> str:
-    first = present[0]
-    other = FLOW_DISEASES[1 - FLOW_DISEASES.index(first)]
-    words = {
-        "lesion": _lesion(valve, first, rng, short=short),
-        "grade": _grade_word(grades[valve, first], first, rng),
-        "other": _lesion(valve, other, rng, short=short),
-    }
-    if len(present) == 1:
-        return _fill(_pick(wording.FIRST_PRESENT_THEN_ABSENT, rng), **words)
-    words["other_grade"] = _grade_word(grades[valve, other], other, rng)
-    return _fill(_pick(wording.BOTH_PRESENT, rng), **words)
-
-
-def _morphology(
-    valve: Valve, grades: Mapping[tuple[Valve, Disease], Severity], rng: np.random.Generator
-) -> str:
-    if is_disease(grades[valve, Disease.STENOSIS]):
-        return _pick(wording.STENOTIC_MORPHOLOGY[valve], rng)
-    if grades[valve, Disease.REGURGITATION] >= Severity.MILD_MODERATE and rng.random() < 0.7:
-        return _pick(wording.LEAKING_MORPHOLOGY[valve], rng)
-    return _pick(wording.NORMAL_MORPHOLOGY[valve], rng)
-
-
-def _measured(value: float, rng: np.random.Generator) -> float:
-    return value * float(1 + rng.normal(0, 0.015))
-
-
-def _measurements(state: ExamState, valve: Valve, rng: np.random.Generator) -> list[str]:
-    """Sentences with the numbers that a display of this valve gives."""
-    entry = state.valves[valve]
-    sentences = _ejection_numbers(entry, rng) if valve in SEMILUNAR else _inflow_numbers(entry, rng)
-    jet = entry.jet
-    if jet is None or not is_disease(grade_of(entry.regurgitation_latent)):
-        return sentences
-    if jet.half_time_ms:
-        sentences.append(f"The regurgitant pressure half-time is {_measured(jet.half_time_ms, rng):.0f} ms.")
-    elif valve is Valve.TRICUSPID:
-        sentences.append(_pressure_sentence(jet.vmax_mps, state.atrial_pressure_mmhg))
-    else:
-        sentences.append(f"The regurgitant jet reaches {_measured(jet.vmax_mps, rng):.1f} m/s.")
-    return sentences
-
-
-def _pressure_sentence(jet_mps: float, atrial_mmhg: int) -> str:
-    pressure = 4 * round(jet_mps, 1) ** 2 + atrial_mmhg
-    return (
-        f"The peak velocity of the TR jet is {jet_mps:.1f} m/s, for an estimated RVSP of {pressure:.0f} mmHg "
-        f"with a right atrial pressure of {atrial_mmhg} mmHg."
-    )
-
-
-def _ejection_numbers(entry: ValveState, rng: np.random.Generator) -> list[str]:
-    vmax = _measured(entry.forward.vmax_mps, rng)
-    mean = 0.58 * 4 * vmax**2
-    if not is_disease(grade_of(entry.stenosis_latent)):
-        return [f"Peak velocity is {vmax:.1f} m/s."]
-    options = [
-        f"The peak velocity is {vmax:.1f} m/s with a mean gradient of {mean:.0f} mmHg.",
-        f"Vmax {vmax:.1f} m/s, peak gradient {4 * vmax**2:.0f} mmHg, mean gradient {mean:.0f} mmHg.",
-        f"Peak and mean gradients are {4 * vmax**2:.0f} and {mean:.0f} mmHg.",
-    ]
-    return [_pick(options, rng)]
-
-
-def _inflow_numbers(entry: ValveState, rng: np.random.Generator) -> list[str]:
-    mean, half_time = (
-        _measured(entry.forward.mean_gradient_mmhg, rng),
-        _measured(entry.forward.half_time_ms, rng),
-    )
-    if not is_disease(grade_of(entry.stenosis_latent)):
-        return [f"The mean gradient is {max(mean, 0.4):.0f} mmHg."] if mean >= 1 else []
-    if entry.valve is Valve.TRICUSPID:
-        return [f"The mean gradient is {mean:.1f} mmHg with a pressure half-time of {half_time:.0f} ms."]
-    area = 220.0 / half_time
-    options = [
-        f"The mean gradient is {mean:.1f} mmHg and the pressure half-time {half_time:.0f} ms.",
-        f"Mean gradient {mean:.0f} mmHg, valve area {area:.1f} cm2 by pressure half-time.",
-        f"Pressure half-time {half_time:.0f} ms, giving a valve area of {area:.1f} cm2.",
-    ]
-    return [_pick(options, rng)]
-
-
-def _finding(
-    state: ExamState,
-    valve: Valve,
-    grades: Mapping[tuple[Valve, Disease], Severity],
-    rng: np.random.Generator,
-    *,
-    short: float = 0.1,
-) -> str:
-    sentences = [_morphology(valve, grades, rng), *_status(valve, grades, rng, short=short)]
-    diseased = any(is_disease(grades[valve, disease]) for disease in FLOW_DISEASES)
-    if rng.random() < (0.75 if diseased else 0.2):
-        sentences += _measurements(state, valve, rng)
-    return " ".join(sentences)
-
-
-def _filler(state: ExamState, rng: np.random.Generator) -> str:
-    return _pick(wording.FILLER, rng).format(
+def _filler(state: ExamState, rng: np.random.Generator) -> Passage:
+    text = pick(wording.FILLER, rng).format(
         ef=round(state.patient.ejection_fraction_pct / 5) * 5,
         wall=f"{rng.uniform(0.7, 1.5):.1f}",
         lvidd=f"{rng.uniform(3.8, 6.4):.1f}",
         tapse=int(rng.integers(14, 27)),
         la=f"{rng.uniform(2.9, 5.6):.1f}",
-        la_word=_pick(("normal in size", "mildly dilated", "moderately dilated", "enlarged"), rng),
+        la_word=pick(("normal in size", "mildly dilated", "moderately dilated", "enlarged"), rng),
         root=f"{rng.uniform(2.7, 4.3):.1f}",
         rhythm="atrial fibrillation" if state.patient.fibrillates else "sinus",
         hr=round(state.heart_rate_bpm),
     )
+    return Passage(text=text)
 
 
-def _valve_order(rng: np.random.Generator) -> list[Valve]:
+def _valve_passages(
+    style: Style, state: ExamState, grades: Grades, described: Valve | None, rng: np.random.Generator
+) -> list[Passage]:
     order = list(Valve)
-    return order if rng.random() < 0.8 else [order[int(place)] for place in rng.permutation(4)]
+    if rng.random() < 0.2:
+        order = [order[int(place)] for place in rng.permutation(len(order))]
+    quiet = _quiet_pair(grades, described, rng)
+    if quiet is not None:
+        order = [valve for valve in order if valve not in quiet.valves]
+    head = _head_template(style, rng)
+    short = _SHORT_NAMES.get(style, 0.1)
+    passages = []
+    for number, valve in enumerate(order, start=1):
+        text = fill(head, valve=valve.value, number=str(number))
+        text += valve_description(state, valve, grades, rng, short=short)
+        passages.append(Passage(text=text, valves=(valve,), is_finding=True))
+    return [*passages, *([quiet] if quiet is not None else [])]
 
 
-def _impression(
-    grades: Mapping[tuple[Valve, Disease], Severity], rng: np.random.Generator
-) -> list[tuple[Valve, str]]:
-    """One line per lesion of the impression, the gravest first."""
-    lesions = [key for key, grade in grades.items() if is_disease(grade)]
-    lesions.sort(key=lambda key: -grades[key])
-    return [
-        (
-            valve,
-            _fill(
-                "{grade} {lesion}.",
-                grade=_grade_word(grades[valve, disease], disease, rng).capitalize(),
-                lesion=_lesion(valve, disease, rng),
-            ),
+def _head_template(style: Style, rng: np.random.Generator) -> str:
+    if style is Style.HEADINGS:
+        return pick(wording.VALVE_HEADS, rng)
+    if style is Style.TERSE:
+        return pick(wording.TERSE_HEADS, rng)
+    return "{number}. " if style is Style.NUMBERED else ""
+
+
+def _quiet_pair(grades: Grades, described: Valve | None, rng: np.random.Generator) -> Passage | None:
+    """One paragraph on both right-sided valves, where neither has a lesion worth its own."""
+    pair = (Valve.TRICUSPID, Valve.PULMONIC)
+    quiet = all(
+        grades[valve, Disease.STENOSIS] is Severity.NONE and not is_disease(grades[valve, Disease.REGURGITATION])
+        for valve in pair
+    )
+    wanted = rng.random() < _QUIET_PAIR_SHARE
+    if not quiet or not wanted or described in pair:
+        return None
+    leaks = " ".join(lesion_sentence(valve, Disease.REGURGITATION, grades, rng) for valve in pair)
+    return Passage(text=pick(wording.QUIET_PAIR, rng).format(leaks=leaks), valves=pair)
+
+
+def _impression(grades: Grades, rng: np.random.Generator) -> Passage:
+    """The lesions, the gravest first, as a list or a line; a remark that names no valve where there is none."""
+    lesions = sorted((key for key, grade in grades.items() if is_disease(grade)), key=lambda key: -grades[key])
+    if not lesions:
+        return Passage(text=pick(wording.QUIET_IMPRESSIONS, rng))
+    lines = [
+        fill(
+            "{Grade} {lesion}.",
+            grade=grade_word(grades[valve, disease], disease, rng),
+            lesion=lesion_name(valve, disease, rng),
         )
         for valve, disease in lesions
     ]
-
-
-def _impression_passage(
-    grades: Mapping[tuple[Valve, Disease], Severity], rng: np.random.Generator
-) -> list[Passage]:
-    lines = _impression(grades, rng)
-    if not lines:
-        return [Passage(text="No significant abnormality of the left ventricle.")]
-    valves = tuple(dict.fromkeys(valve for valve, _ in lines))
+    valves = tuple(dict.fromkeys(valve for valve, _ in lesions))
     if rng.random() < 0.5:
-        return [Passage(text=" ".join(line for _, line in lines), valves=valves)]
-    numbered = "\n".join(f"{number}. {line}" for number, (_, line) in enumerate(lines, start=1))
-    return [Passage(text=numbered, valves=valves)]
-
-
-def _body(
-    state: ExamState,
-    grades: Mapping[tuple[Valve, Disease], Severity],
-    rng: np.random.Generator,
-    *,
-    head: Callable[[Valve, int], str],
-    short: float = 0.1,
-) -> tuple[Passage, ...]:
-    passages = [Passage(text=f"INDICATION: {_pick(wording.INDICATIONS, rng)}"), Passage(text="FINDINGS:")]
-    passages += [Passage(text=_filler(state, rng)) for _ in range(int(rng.integers(1, 3)))]
-    for number, valve in enumerate(_valve_order(rng), start=1):
-        text = head(valve, number) + _finding(state, valve, grades, rng, short=short)
-        passages.append(Passage(text=text, valves=(valve,), is_finding=True))
-    passages += [Passage(text=_filler(state, rng)) for _ in range(int(rng.integers(0, 3)))]
-    return (*passages, Passage(text="IMPRESSION:"), *_impression_passage(grades, rng))
-
-
-def _prose(
-    state: ExamState, grades: Mapping[tuple[Valve, Disease], Severity], rng: np.random.Generator
-) -> tuple[Passage, ...]:
-    return _body(state, grades, rng, head=lambda _valve, _number: "")
-
-
-def _headings(
-    state: ExamState, grades: Mapping[tuple[Valve, Disease], Severity], rng: np.random.Generator
-) -> tuple[Passage, ...]:
-    return _body(state, grades, rng, head=lambda valve, _number: f"{valve.value.upper()} VALVE: ")
-
-
-def _numbered(
-    state: ExamState, grades: Mapping[tuple[Valve, Disease], Severity], rng: np.random.Generator
-) -> tuple[Passage, ...]:
-    return _body(state, grades, rng, head=lambda _valve, number: f"{number}. ")
-
-
-def _terse(
-    state: ExamState, grades: Mapping[tuple[Valve, Disease], Severity], rng: np.random.Generator
-) -> tuple[Passage, ...]:
-    return _body(
-        state, grades, rng, head=lambda valve, _number: f"{valve.value.capitalize()} valve - ", short=0.5
-    )
-
-
-def _capitals(
-    state: ExamState, grades: Mapping[tuple[Valve, Disease], Severity], rng: np.random.Generator
-) -> tuple[Passage, ...]:
-    return tuple(replace(entry, text=entry.text.upper()) for entry in _prose(state, grades, rng))
-
-
-_PASSAGES: Mapping[
-    Style,
-    Callable[[ExamState, Mapping[tuple[Valve, Disease], Severity], np.random.Generator], tuple[Passage, ...]],
-] = {
-    Style.PROSE: _prose,
-    Style.HEADINGS: _headings,
-    Style.NUMBERED: _numbered,
-    Style.CAPITALS: _capitals,
-    Style.TERSE: _terse,
-}
+        return Passage(text=" ".join(lines), valves=valves)
+    numbered = (f"{number}. {line}" for number, line in enumerate(lines, start=1))
+    return Passage(text="\n".join(numbered), valves=valves)

@@ -91,9 +91,7 @@ def _draw_velocity_axis(canvas: Pixels, settings: DisplaySettings) -> None:
         value = number * step * (-1 if settings.inverted else 1)
         unit = "cm/s" if settings.axis_in_cm else "m/s"
         label = f"{value * 100:.0f}" if settings.axis_in_cm else f"{value:.1f}"
-        put_text(
-            canvas, (x + 12, y - layout.font_px // 2 - 2), unit if number == 0 else label, layout.font_px
-        )
+        put_text(canvas, (x + 12, y - layout.font_px // 2 - 2), unit if number == 0 else label, layout.font_px)
 
 
 def _draw_time_axis(canvas: Pixels, settings: DisplaySettings) -> None:
@@ -136,10 +134,8 @@ def _sector_texture(kind: int) -> npt.NDArray[np.float64]:
     radius, angle = np.hypot(x - 0.5, y), np.arctan2(x - 0.5, y)
     tissue = gaussian_filter(rng.normal(size=(size, size)), 16)
     grain = gaussian_filter(rng.normal(size=(size, size)), (0.8, 1.6))
-    bright = np.clip(0.25 + 0.3 * tissue / tissue.std(), 0, 1) * np.clip(
-        0.5 + 0.35 * grain / grain.std(), 0, 1
-    )
-    return np.where((radius < 0.98) & (np.abs(angle) < 0.62), bright, 0.0)
+    bright = np.clip(0.25 + 0.3 * tissue / tissue.std(), 0, 1) * np.clip(0.5 + 0.35 * grain / grain.std(), 0, 1)
+    return np.where((radius < 0.98) & (np.abs(angle) < 0.5), bright, 0.0)
 
 
 def _paste_sector(canvas: Pixels, layout: Layout, rng: np.random.Generator) -> None:
@@ -148,3 +144,20 @@ def _paste_sector(canvas: Pixels, layout: Layout, rng: np.random.Generator) -> N
     rows = np.linspace(0, texture.shape[0] - 1, y1 - y0).astype(int)
     columns = np.linspace(0, texture.shape[1] - 1, x1 - x0).astype(int)[:: int(rng.choice((-1, 1)))]
     canvas[y0:y1, x0:x1] = (texture[np.ix_(rows, columns)] * 230).astype(np.uint8)
+    _draw_beam(canvas, layout, rng)
+
+
+def _draw_beam(canvas: Pixels, layout: Layout, rng: np.random.Generator) -> None:
+    """The dotted line of the Doppler beam, the depth scale, and the print of the 2D settings."""
+    x0, y0, x1, y1 = layout.sector
+    lean = rng.uniform(-0.3, 0.3)
+    for y in range(y0 + 6, y1 - 6, 8):
+        x = int((x0 + x1) / 2 + lean * (y - y0))
+        canvas[y : y + 2, x : x + 2] = WHITE
+    for depth in range(4):
+        y = y0 + depth * (y1 - y0) // 4
+        canvas[y : y + 2, x1 + 8 : x1 + 14] = WHITE
+        put_text(canvas, (x1 + 18, y - layout.font_px // 2), str(4 * depth), layout.font_px)
+    lines = (f"FR {int(rng.integers(30, 80))}Hz", "16cm", "2D", f" {int(rng.integers(50, 75))}%", " C 50")
+    for line, text in enumerate(lines):
+        put_text(canvas, (8, y0 + line * (layout.font_px + 3)), text, layout.font_px)

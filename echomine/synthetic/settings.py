@@ -72,6 +72,7 @@ class DisplaySettings:
         noise_db: Level of the noise floor before the gain.
         range_db: Levels between black and white.
         wall_filter_mps: Half height of the empty band at the baseline.
+        streak_db: Spread of the level from column to column.
         gamma: Exponent of the grey curve.
         axis_in_cm: Whether the axis is printed in cm/s instead of m/s.
         has_ecg_region: Whether the file also lists the ECG as a region.
@@ -88,6 +89,7 @@ class DisplaySettings:
     noise_db: float
     range_db: float
     wall_filter_mps: float
+    streak_db: float
     gamma: float
     colour_map: ColourMap
     storage: Storage
@@ -140,6 +142,7 @@ def choose_settings(
         noise_db=float(rng.uniform(-40, -27)),
         range_db=float(rng.uniform(38, 48)),
         wall_filter_mps=float(rng.uniform(0.03, 0.12) * (toward + away) / 6),
+        streak_db=float(rng.uniform(0.3, 1.8)),
         gamma=float(rng.uniform(0.85, 1.2)),
         colour_map=colour_map,
         storage=storage,
@@ -148,9 +151,7 @@ def choose_settings(
     )
 
 
-def _continuous_range(
-    valve: Valve, needed_mps: tuple[float, float], rng: np.random.Generator
-) -> tuple[float, float]:
+def _continuous_range(valve: Valve, needed_mps: tuple[float, float], rng: np.random.Generator) -> tuple[float, float]:
     forward, back = _WIDEST_MPS[valve]
     widest = (back, forward) if valve in SEMILUNAR else (forward, back)
     stretch = rng.uniform(1.06, 1.4, size=2)
@@ -162,9 +163,7 @@ def _continuous_range(
     return float(ranges[0]), float(ranges[1])
 
 
-def _pulsed_range(
-    valve: Valve, needed_mps: tuple[float, float], rng: np.random.Generator
-) -> tuple[float, float]:
+def _pulsed_range(valve: Valve, needed_mps: tuple[float, float], rng: np.random.Generator) -> tuple[float, float]:
     fitting = [total for total in _PULSED_RANGES_MPS if total > 1.05 * max(needed_mps)]
     total = float(rng.choice(fitting or _PULSED_RANGES_MPS[-1:]))
     away = rng.uniform(0.55, 0.8) if valve in SEMILUNAR else rng.uniform(0.2, 0.45)
@@ -189,7 +188,7 @@ def _choose_layout(config: ArchiveConfig, rng: np.random.Generator) -> Layout:
         width=width,
         height=height,
         sector=sector,
-        font_px=max(10, round(rows / 50)),
+        font_px=round(rows / 44),
     )
 
 

@@ -5,6 +5,7 @@ addition and look-up alone, so that the same seed gives the same bytes on any ma
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -30,34 +31,30 @@ _TILE_SHAPE = (1024, 1536)
 _TILE_GRAINS = ((2.2, 0.55), (3.2, 0.7), (4.5, 0.9))
 
 
-def spectral_pixels(
-    components: Sequence[Component], settings: DisplaySettings, rng: np.random.Generator
-) -> Pixels:
+def spectral_pixels(components: Sequence[Component], settings: DisplaySettings, rng: np.random.Generator) -> Pixels:
     """(H, W) grey levels 0..``SIGNAL_TOP`` of the display, without any overlay."""
     layout = settings.layout
     rows = np.arange(layout.height, dtype=np.float64)
     velocity = ((settings.baseline_row - rows) * settings.mps_per_px).astype(np.float32)
     levels = np.full((layout.height, layout.width), settings.noise_db, dtype=np.float32)
     for component in components:
-        _add(levels, velocity, _rough(component, rng), rng)
+        rough = _rough(component, rng)
+        _add(levels, velocity, rough)
         if settings.mode is DopplerMode.PW:
-            _add_aliased(levels, velocity, component, settings, rng)
+            _add_aliased(levels, velocity, rough, settings)
     levels[np.abs(velocity) < settings.wall_filter_mps] -= np.float32(22.0)
+    levels += rng.normal(0.0, settings.streak_db, size=layout.width).astype(np.float32)
     levels += _speckle((layout.height, layout.width), rng)
     return _to_grey(levels, settings)
 
 
-@lru_cache(maxsize=8)
-def profile_table(profile: Profile) -> Levels:
+@lru_cache(maxsize=32)
+def profile_table(profile: Profile, slope_db: int = 4) -> Levels:
     """Level in dB over the velocity as a part of the envelope, 0..1.4 in steps of 1/256."""
     part = np.arange(int(_PROFILE_REACH * _STEPS_PER_UNIT)) / _STEPS_PER_UNIT
     if profile is Profile.FILLED:
-        table = (
-            1.5
-            - 3.5 * part
-            - 60.0 * np.clip(part - 0.9, 0, None)
-            - 500 * np.clip(part - 1.02, 0, None) ** 1.5
-        )
+        beyond = np.clip(part - 1.02, 0, None)
+        table = 0.4 * slope_db - slope_db * part - 60.0 * np.clip(part - 0.9, 0, None) - 500 * beyond**1.5
     elif profile is Profile.BAND:
         table = -26.0 * np.abs((part - 0.84) / 0.22) ** 2.2 + 1.0
         table = np.where(part < 0.84, np.maximum(table, -19.0), table)
@@ -69,19 +66,14 @@ def profile_table(profile: Profile) -> Levels:
 
 def _rough(component: Component, rng: np.random.Generator) -> Component:
     """The component with hairs: the envelope of each column a little shorter or longer."""
-    hairs = 1.0 + np.clip(rng.normal(0.0, 0.022, size=component.velocity_mps.size), -0.06, 0.05)
-    return Component(
-        velocity_mps=component.velocity_mps * hairs, level_db=component.level_db, profile=component.profile
-    )
+    size = component.velocity_mps.size
+    hairs = np.clip(rng.normal(0.0, 0.026, size=size), -0.075, 0.06)
+    tufts = np.repeat(rng.normal(0.0, 0.012, size=size // 3 + 1), 3)[:size]
+    return replace(component, velocity_mps=component.velocity_mps * (1.0 + hairs + tufts))
 
 
-def _add(levels: Levels, velocity: Levels, component: Component, rng: np.random.Generator) -> None:
-    """Raise ``levels`` to the component where it is the stronger; ``rng`` is not drawn from."""
-    del rng
-    _add_shifted(levels, velocity, component)
-
-
-def _add_shifted(levels: Levels, velocity: Levels, component: Component) -> None:
+def _add(levels: Levels, velocity: Levels, component: Component) -> None:
+    """Raise ``levels`` to the component where it is the stronger."""
     columns = np.flatnonzero(component.level_db > SILENT_DB)
     if columns.size == 0:
         return
@@ -93,25 +85,19 @@ def _add_shifted(levels: Levels, velocity: Levels, component: Component) -> None
         return
     band = slice(int(rows[0]), int(rows[-1]) + 1)
     steps = velocity[band, None] * (np.float32(_STEPS_PER_UNIT) / envelope)[None, :]
-    table = profile_table(component.profile)
+    table = profile_table(component.profile, component.slope_db)
     index = np.where((steps < 0) | (steps >= table.size), table.size - 1, steps).astype(np.intp)
     found = table[index] + component.level_db[columns].astype(np.float32)[None, :]
     levels[band, columns] = np.maximum(levels[band, columns], found)
 
 
-def _add_aliased(
-    levels: Levels,
-    velocity: Levels,
-    component: Component,
-    settings: DisplaySettings,
-    rng: np.random.Generator,
-) -> None:
+def _add_aliased(levels: Levels, velocity: Levels, component: Component, settings: DisplaySettings) -> None:
     """What lies beyond one edge of a pulsed display comes back at the other."""
     reach = np.float32(settings.up_mps + settings.down_mps)
     fastest = float(np.max(np.abs(component.velocity_mps), initial=0.0))
     if fastest > min(settings.up_mps, settings.down_mps) and component.profile is Profile.BAND:
         for wrapped in (velocity + reach, velocity - reach):
-            _add(levels, wrapped, component, rng)
+            _add(levels, wrapped, component)
 
 
 @lru_cache(maxsize=4)
@@ -139,4 +125,5 @@ def _to_grey(levels: Levels, settings: DisplaySettings) -> Pixels:
     shift = np.float32(255.0 * _FORWARD_GREY + settings.gain_db * 255.0 / settings.range_db)
     linear = np.clip(levels * scale + shift, 0, 255).astype(np.uint8)
     curve: Pixels = np.rint((np.arange(256) / 255.0) ** settings.gamma * SIGNAL_TOP).astype(np.uint8)
-    return curve[linear]
+    grey: Pixels = curve[linear]
+    return grey
