@@ -54,6 +54,12 @@ class Catalog:
                 ).scalar_one(),
             }
 
+    def patients(self) -> frozenset[str]:
+        """Pseudonyms of everybody with an image or report; ``""`` among them when somebody is unknown."""
+        query = select(images.c.patient).union(select(reports.c.patient))
+        with self._database.read() as connection:
+            return frozenset(connection.execute(query).scalars())
+
     def close(self) -> None:
         """Gives back the connections."""
         self._database.close()

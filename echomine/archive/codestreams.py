@@ -1,11 +1,12 @@
 """Sizes that compressed frames state themselves, read without decoding."""
 
 JPEG_START, JPEG2000_START = b"\xff\xd8\xff", b"\xff\x4f\xff\x51"
-_NO_FRAME_HEADER = frozenset({0xC4, 0xC8, 0xCC})
+_FRAME_HEADERS = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
+"""Markers that open a frame header (SOF0 to SOF15, and that of JPEG-LS)."""
 
 
 def encoded_size(pixel_data: bytes) -> tuple[int, int] | None:
-    """Columns and rows of the first JPEG or JPEG 2000 codestream in encapsulated pixel data; None when there is none."""
+    """Columns and rows of the first JPEG or JPEG 2000 codestream in encapsulated pixel data; None without one."""
     jpeg2000 = pixel_data.find(JPEG2000_START, 0, 4096)
     if jpeg2000 >= 0:
         return _jpeg2000_size(pixel_data[jpeg2000 : jpeg2000 + 24])
@@ -26,7 +27,7 @@ def _jpeg_size(data: bytes, start: int) -> tuple[int, int] | None:
         marker = data[at + 1]
         if marker == 0xFF:
             at += 1
-        elif 0xC0 <= marker <= 0xCF and marker not in _NO_FRAME_HEADER or marker == 0xF7:
+        elif marker in _FRAME_HEADERS:
             return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
         else:
             at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")

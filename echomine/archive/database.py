@@ -144,14 +144,21 @@ def _revision(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
+_SENTENCES = {
+    ("disk is full", "no space"): "the disk of the workspace is full; free some space and run the same command again",
+    ("readonly", "read-only", "permission", "unable to open"): (
+        "the catalog cannot be written; give this user write access to the workspace, or choose another"
+    ),
+    ("malformed", "not a database"): (
+        "the catalog is damaged; restore catalog.sqlite from a backup, or ingest into a new workspace"
+    ),
+    ("locked",): "the catalog is locked by another program; wait for it to end, then run the same command again",
+}
+
+
 def _sentence(error: Exception) -> str:
     words = str(getattr(error, "orig", None) or error).lower()
-    if "disk is full" in words or "no space" in words:
-        return "the disk of the workspace is full; free some space and run the same command again"
-    if "readonly" in words or "read-only" in words or "permission" in words or "unable to open" in words:
-        return "the catalog cannot be written; give this user write access to the workspace, or choose another"
-    if "malformed" in words or "not a database" in words:
-        return "the catalog is damaged; restore catalog.sqlite from a backup, or ingest into a new workspace"
-    if "locked" in words:
-        return "the catalog is locked by another program; wait for it to end, then run the same command again"
+    for signs, sentence in _SENTENCES.items():
+        if any(sign in words for sign in signs):
+            return sentence
     return f"the catalog cannot be used ({type(error).__name__}); see `echomine doctor`"

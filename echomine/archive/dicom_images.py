@@ -78,8 +78,11 @@ def read_dicom(data: bytes, limits: ReadLimits) -> SourceImage:
         )
         if holds
     ]
+    frame = _first_frame(dataset, limits)
     return SourceImage(
-        pixels=_first_frame(dataset, limits),
+        rows=rows,
+        columns=columns,
+        cut=lambda box: _eight_bit(frame[box[1] : box[3], box[0] : box[2]], dataset),
         boxes=_shown_boxes(regions, rows=rows, columns=columns) or (chosen.box,),
         spectral_box=chosen.box,
         identity=_identity(dataset),
@@ -128,7 +131,7 @@ def _after_group_2(tag: BaseTag, _vr: str | None, _length: int) -> bool:
 
 def _check_whole(dataset: Dataset) -> None:
     """A file that was cut off has no elements, or a last one that is shorter than it says."""
-    last = dataset.get_item(max(dataset.keys())) if len(dataset) else None
+    last: Any = dataset.get_item(max(dataset.keys())) if len(dataset) else None
     if last is None:
         if len(getattr(dataset, "file_meta", ())):
             raise ItemError(Reason.TRUNCATED, "the file is cut off; copy it again")
@@ -196,8 +199,8 @@ def _regions(dataset: Dataset) -> Iterator[UltrasoundRegion]:
 
 
 def _number(item: Dataset, tag: int, code: str) -> Any:  # noqa: ANN401 - int or float, by code
-    """A number of a region item, from its bytes: fifteen times faster than by name, which matters at 15 an item."""
-    element = item.get_item(tag) if tag in item else None
+    """A finite number of a region item, else None; from its bytes, which is much faster than by name."""
+    element: Any = item.get_item(tag) if tag in item else None
     if element is None:
         return None
     try:
@@ -221,10 +224,10 @@ def _shown_boxes(regions: list[UltrasoundRegion], *, rows: int, columns: int) ->
     return tuple(box for box in boxes if box is not None)
 
 
-def _first_frame(dataset: Dataset, limits: ReadLimits) -> Pixels:
+def _first_frame(dataset: Dataset, limits: ReadLimits) -> np.ndarray[Any, Any]:
     _check_codestream(dataset, limits)
     try:
-        return _eight_bit(_decoded(dataset), dataset)
+        return _decoded(dataset)
     except Exception as error:  # decoders raise what they like
         reason = Reason.TRUNCATED if _is_cut(dataset) else Reason.UNDECODABLE
         raise ItemError(
@@ -259,13 +262,13 @@ def _is_cut(dataset: Dataset) -> bool:
 
 
 def _eight_bit(frame: np.ndarray[Any, Any], dataset: Dataset) -> Pixels:
-    """(H, W) or (H, W, 3) in 0..255, whatever the photometric interpretation was."""
+    """(h, w) or (h, w, 3) in 0..255, whatever the photometric interpretation was."""
     photometric = str(dataset.get("PhotometricInterpretation", "MONOCHROME2")).strip()
     if photometric == "PALETTE COLOR":
         return _coloured(frame, dataset)
     if frame.dtype != np.uint8:
         frame = _to_eight_bits(frame, int(dataset.get("BitsStored", 8 * frame.dtype.itemsize)))
-    return 255 - frame if photometric == "MONOCHROME1" else frame
+    return np.ascontiguousarray(255 - frame if photometric == "MONOCHROME1" else frame, dtype=np.uint8)
 
 
 def _coloured(frame: np.ndarray[Any, Any], dataset: Dataset) -> Pixels:

@@ -81,7 +81,8 @@ class ImageTable:
         stored = stored_path(root.absolute())
         with self._database.write() as connection:
             insert_ignoring(connection, sources, [{"root": stored}])
-            return connection.execute(select(sources.c.source_id).where(sources.c.root == stored)).scalar_one()
+            query = select(sources.c.source_id).where(sources.c.root == stored)
+            return int(connection.execute(query).scalar_one())
 
     def roots(self) -> tuple[Path, ...]:
         """Directories of all sources that images came from."""

@@ -153,7 +153,7 @@ class Ledger:
         """Number of images without a result of a model version."""
         query = _without_result(select(func.count()).select_from(images), model)
         with self._database.read() as connection:
-            return connection.execute(query).scalar_one()
+            return int(connection.execute(query).scalar_one())
 
     def record(self, run: Run, results: Sequence[ImageResult]) -> None:
         """Writes states and labels of a batch in one transaction, in place of earlier ones of the same model."""

@@ -1,4 +1,4 @@
-"""Hand-made tables: ``pairs.csv`` (image to paragraph), ``views.csv`` (valve and flow of an image), the mapping file."""
+"""Hand-made tables: ``pairs.csv`` (image to paragraph), ``views.csv`` (valve and flow), the mapping file."""
 
 import csv
 import io

@@ -38,7 +38,9 @@ def read_picture(data: bytes, limits: ReadLimits) -> SourceImage:
     rows, columns = pixels.shape[:2]
     box = (0, 0, columns, rows)
     return SourceImage(
-        pixels=pixels,
+        rows=rows,
+        columns=columns,
+        cut=lambda box: pixels[box[1] : box[3], box[0] : box[2]].copy(),
         boxes=(box,),
         spectral_box=box,
         identity=Identity(),
@@ -53,7 +55,7 @@ def _check_size(picture: Image.Image, limits: ReadLimits) -> None:
     if min(picture.size) < SMALLEST_SIDE_PX:
         raise ItemError(
             Reason.BAD_REGION,
-            f"the picture has {picture.width} x {picture.height} pixels, a display needs {SMALLEST_SIDE_PX} x {SMALLEST_SIDE_PX}",
+            f"the picture has {picture.width} x {picture.height} pixels, a display needs {SMALLEST_SIDE_PX} each way",
         )
 
 

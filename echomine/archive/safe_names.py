@@ -11,7 +11,7 @@ _READABLE = "/ !#$&'()*+,;=:@[]{}~^-_."
 
 
 def safe_uid(raw: str) -> str:
-    """A DICOM UID as it came when well formed (numbers with dots between), else ``sha256-`` and 32 hex digits; ``""`` stays."""
+    """A UID as it came when it is numbers with dots between, else ``sha256-`` and 32 hex digits; ``""`` stays."""
     text = raw.strip(" \0")
     if not text or _UID.fullmatch(text):
         return text

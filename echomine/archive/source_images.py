@@ -1,5 +1,6 @@
 """What a reader of one file format hands over, and the limits it keeps."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
@@ -42,7 +43,9 @@ class SourceImage:
     """One decoded frame, not yet masked.
 
     Attributes:
-        pixels: (H, W) or (H, W, 3), the whole image.
+        rows: Height in pixels.
+        columns: Width in pixels.
+        cut: Gives the pixels of a box, (h, w) or (h, w, 3) in 0..255; colours are worked out for that box only.
         boxes: Its ultrasound regions; everything outside is to be blanked.
         spectral_box: The spectral display.
         region: The DICOM item it was chosen by, None for a picture.
@@ -51,7 +54,9 @@ class SourceImage:
         notes: What had to be assumed.
     """
 
-    pixels: Pixels
+    rows: int
+    columns: int
+    cut: Callable[[Box], Pixels]
     boxes: tuple[Box, ...]
     spectral_box: Box
     identity: Identity

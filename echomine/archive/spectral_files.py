@@ -7,6 +7,8 @@ cropped to the ultrasound regions, so that burned-in names outside of them never
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,15 +69,16 @@ def read_spectral_file(path: Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> Sp
     """
     data = read_bounded(path, limits=limits)
     digest = hashlib.sha256(data).hexdigest()
-    image = _decoded(data, limits)
-    x0, y0, x1, y1 = image.spectral_box
+    with _item_errors(), QUIET:
+        image = _source_image(data, limits)
+        pixels = image.cut(image.spectral_box)
     return SpectralFile(
         image_id=safe_uid(image.identity.sop_uid) or content_id(digest),
         content_sha256=digest,
         study_uid=safe_uid(image.identity.study_uid),
         identity=image.identity,
         display=SpectralDisplay(
-            pixels=image.pixels[y0:y1, x0:x1].copy(),
+            pixels=pixels,
             calibration=image.calibration,
             mode=mode_of(image.region) if image.region else image.mode,
         ),
@@ -90,21 +93,29 @@ def read_masked_picture(path: Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> M
     Raises:
         ItemError: As :func:`read_spectral_file`.
     """
-    image = _decoded(read_bounded(path, limits=limits), limits)
-    return MaskedPicture(pixels=blank_outside(image.pixels, image.boxes), box=image.spectral_box)
+    data = read_bounded(path, limits=limits)
+    with _item_errors(), QUIET:
+        image = _source_image(data, limits)
+        pixels = image.cut((0, 0, image.columns, image.rows))
+    return MaskedPicture(pixels=blank_outside(pixels, image.boxes), box=image.spectral_box)
 
 
-def _decoded(data: bytes, limits: ReadLimits) -> SourceImage:
+def _source_image(data: bytes, limits: ReadLimits) -> SourceImage:
+    if picture_images.is_picture(data):
+        return picture_images.read_picture(data, limits)
+    return dicom_images.read_dicom(data, limits)
+
+
+@contextmanager
+def _item_errors() -> Iterator[None]:
+    """Readers of foreign files raise a dozen types of errors; each becomes one typed error."""
     try:
-        with QUIET:
-            if picture_images.is_picture(data):
-                return picture_images.read_picture(data, limits)
-            return dicom_images.read_dicom(data, limits)
+        yield
     except ItemError:
         raise
     except MemoryError as error:
         raise ItemError(Reason.TOO_LARGE, "decoding it needs more memory than there is") from error
-    except Exception as error:  # readers of foreign files raise a dozen types; each becomes one typed error
+    except Exception as error:
         raise ItemError(
             Reason.UNDECODABLE, f"its content cannot be read ({type(error).__name__}); export it again"
         ) from error

@@ -20,9 +20,9 @@ class DecodedText:
 
 
 def decode_text(data: bytes) -> DecodedText:
-    """Text from bytes: UTF-8 with or without a mark, UTF-16 with one, else Latin-1 as a guess with a note.
+    r"""Text from bytes: UTF-8 with or without a mark, UTF-16 with one, else Latin-1 as a guess with a note.
 
-    Line ends become ``\\n``; single control characters become U+FFFD, so that places in the text keep their count.
+    Line ends become ``\n``; single control characters become U+FFFD, so that places in the text keep their count.
 
     Raises:
         ItemError: ``bad_encoding`` when the bytes are no text.

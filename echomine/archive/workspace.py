@@ -28,7 +28,7 @@ class Workspace:
     def __init__(self, path: Path, *, catalog: Catalog, key: bytes) -> None:
         self.path = path
         self.catalog = catalog
-        self.artifacts = ArtifactStore(path / "artifacts")
+        self.artifacts = self.artifacts_of(path)
         self._key = key
 
     @classmethod
@@ -58,6 +58,11 @@ class Workspace:
         except OSError as error:
             raise workspace_error(error, doing=f"open the workspace {path}") from error
         return cls(path, catalog=Catalog(database_url or sqlite_url(path / CATALOG)), key=key)
+
+    @staticmethod
+    def artifacts_of(path: Path) -> ArtifactStore:
+        """The artifacts of the workspace in a directory, without opening its catalog."""
+        return ArtifactStore(path / "artifacts")
 
     @property
     def exports(self) -> Path:

@@ -84,9 +84,7 @@ class PhysicalGrid:
     guess: ScaleGuess = field(default_factory=ScaleGuess)
 
     def __post_init__(self) -> None:
-        if not (
-            self.lowest_mps < self.highest_mps and self.seconds > 0 and self.rows > 0 and self.columns > 0
-        ):
+        if not (self.lowest_mps < self.highest_mps and self.seconds > 0 and self.rows > 0 and self.columns > 0):
             raise ConfigurationError(
                 f"a grid needs lowest < highest velocity, and positive rows, columns and seconds, got {self}"
             )
@@ -117,6 +115,11 @@ class _Axis:
 
 
 def resample(display: SpectralDisplay, grid: PhysicalGrid, *, start_s: float = 0.0) -> NDArray[np.float32]:
+    """As :func:`resample_bytes`, as (1, rows, columns) float32 in 0..1."""
+    return resample_bytes(display, grid, start_s=start_s).astype(np.float32) / np.float32(255)
+
+
+def resample_bytes(display: SpectralDisplay, grid: PhysicalGrid, *, start_s: float = 0.0) -> Pixels:
     """A display on a physical grid, so that one row is the same velocity in every image.
 
     Positive velocities point up whatever the display does. Shrinking averages over areas, enlarging interpolates.
@@ -129,7 +132,7 @@ def resample(display: SpectralDisplay, grid: PhysicalGrid, *, start_s: float = 0
         start_s: Time of the display at the left edge of the window; may be negative.
 
     Returns:
-        (1, rows, columns) float32 in 0..1; 0 outside the display.
+        (1, rows, columns) uint8 in 0..255; 0 outside the display.
     """
     scale = display.calibration or grid.guess.calibration(height=display.height, width=display.width)
     grey = _grey(display.pixels)
@@ -168,10 +171,8 @@ def _axis(*, offset: float, step: float, source: int, target: int) -> _Axis | No
     return _Axis(first, last, offset + first * step, offset + last * step)
 
 
-def _placed(
-    grey: Image.Image, vertical: _Axis | None, horizontal: _Axis | None, grid: PhysicalGrid
-) -> NDArray[np.float32]:
-    out = np.zeros((1, grid.rows, grid.columns), dtype=np.float32)
+def _placed(grey: Image.Image, vertical: _Axis | None, horizontal: _Axis | None, grid: PhysicalGrid) -> Pixels:
+    out = np.zeros((1, grid.rows, grid.columns), dtype=np.uint8)
     if vertical is None or horizontal is None:
         return out
     left, right = horizontal.padding(grey.width)
@@ -182,12 +183,9 @@ def _placed(
     size = (horizontal.last - horizontal.first, vertical.last - vertical.first)
     part = grey.resize(size, Image.Resampling.BILINEAR, box=_inside(box, grey.size))
     out[0, vertical.first : vertical.last, horizontal.first : horizontal.last] = np.asarray(part)
-    out /= 255.0
     return out
 
 
-def _inside(
-    box: tuple[float, float, float, float], size: tuple[int, int]
-) -> tuple[float, float, float, float]:
+def _inside(box: tuple[float, float, float, float], size: tuple[int, int]) -> tuple[float, float, float, float]:
     """The box without rounding errors beyond the picture."""
     return max(box[0], 0.0), max(box[1], 0.0), min(box[2], float(size[0])), min(box[3], float(size[1]))

@@ -30,7 +30,7 @@ SMALLEST_SHARE = 0.25
 """Share of the region's declared area that must lie inside the image."""
 STEP_RANGE_MPS = (1e-5, 0.5)
 STEP_RANGE_S = (1e-5, 0.5)
-"""Steps of one pixel outside these ranges are no scale of a Doppler display (a display spans 0.1 to 20 m/s and 0.1 to 60 s)."""
+"""Steps of one pixel outside these ranges are no scale of a Doppler display: it spans 0.1 to 20 m/s, 0.1 to 60 s."""
 FARTHEST_BASELINE_HEIGHTS = 4.0
 """The baseline may lie outside the display, but not farther than this many heights."""
 
@@ -80,7 +80,8 @@ def choose_spectral_region(regions: Sequence[UltrasoundRegion], *, rows: int, co
 
     Args:
         regions: Items of SequenceOfUltrasoundRegions in any order.
-        rows, columns: Size of the image in pixels.
+        rows: Height of the image in pixels.
+        columns: Width of the image in pixels.
 
     Raises:
         ItemError: ``no_spectral_region`` when no item is spectral, ``bad_region`` when none of them lies in the image.

@@ -20,13 +20,13 @@ from echomine.archive.exports import (
 )
 from echomine.archive.image_table import ImageFile
 from echomine.archive.ledger import LabelFilter
-from echomine.archive.spectral_files import read_spectral_file
 from echomine.archive.workspace import Workspace
-from echomine.domain.errors import ItemError, Reason, UsageError
+from echomine.domain.errors import ItemError, UsageError
 from echomine.domain.records import Label
 from echomine.domain.splits import DEFAULT_FRACTIONS, split_of
 from echomine.domain.vocabulary import LabelSource, Split, Valve
-from echomine.pipeline.progress import SILENT, Progress
+from echomine.pipeline.displays import read_unchanged
+from echomine.pipeline.progress import SILENT, Advance, Progress
 from echomine.reports import lexicon_version
 
 FORMS = (*WRITERS, "hf")
@@ -129,7 +129,7 @@ class _Export:
             self._tally.add(row)
             yield row
 
-    def pictures(self, advance: Any) -> Iterator[LabelledPicture]:  # noqa: ANN401 - Callable[[int], None]
+    def pictures(self, advance: Advance) -> Iterator[LabelledPicture]:
         """Images with their wanted labels; an image whose file is gone or changed is left out and counted."""
         for image_id, group in groupby(self._labels(), key=lambda label: label.image_id):
             labels = tuple(group)
@@ -192,9 +192,7 @@ class _Export:
 
     def _picture(self, file: ImageFile, labels: tuple[Label, ...]) -> LabelledPicture | None:
         try:
-            spectral = read_spectral_file(file.path)
-            if spectral.content_sha256 != file.record.content_sha256:
-                raise ItemError(Reason.SOURCE_CHANGED, "its file changed since ingest")
+            spectral = read_unchanged(file)
         except ItemError as error:
             self._excluded[f"images whose file could not be used: {error.reason.value}"] += 1
             return None

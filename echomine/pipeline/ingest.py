@@ -58,7 +58,7 @@ class IngestResult:
         }
 
 
-def ingest(
+def ingest(  # noqa: PLR0913 - the options of one command
     workspace: Workspace,
     sources: Sequence[Path],
     *,
@@ -78,7 +78,8 @@ def ingest(
         workspace: Where to.
         sources: Directories (with all below) or files.
         reports: More report files or folders of ``.txt``.
-        pairs, views: Hand-made tables elsewhere.
+        pairs: Hand-made ``pairs.csv`` elsewhere.
+        views: Hand-made ``views.csv`` elsewhere.
         mapping: CSV ``file, study_uid[, patient]`` that links files without tags to exams.
         site: Name of the sources, to filter by later.
         progress: Who is told.

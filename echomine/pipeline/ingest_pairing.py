@@ -5,7 +5,7 @@ from pathlib import Path
 
 from echomine.archive.image_table import NewProblem
 from echomine.archive.item_problems import ItemKind, ItemProblem
-from echomine.archive.pairing_files import PairRow, read_pairs, read_views
+from echomine.archive.pairing_files import read_pairs, read_views
 from echomine.archive.report_files import problem_of
 from echomine.domain.errors import ItemError, Reason
 from echomine.domain.records import Pair, Paragraph, View
