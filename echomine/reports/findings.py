@@ -6,11 +6,18 @@ from echomine.domain.vocabulary import Assertion, Disease, Severity, Valve
 from echomine.reports.grades import interval_of, join_grades
 from echomine.reports.lexicon_files import Kind, Lexicon, standard_lexicon
 from echomine.reports.mentions import Mention, find_mentions
-from echomine.reports.relations import Context, SentenceReader, Statement
+from echomine.reports.relations import SentenceReader
 from echomine.reports.scanning import Tokens, scan
 from echomine.reports.scopes import AFTER, Scope, find_scopes, strongest
+from echomine.reports.sentence_view import Context, SentenceView, Statement
 from echomine.reports.sentences import Sentence, split_sentences
 
+FARTHEST_CARRY = 3
+"""Sentences over which a valve stays the subject when none is named."""
+
+_CARE_WORDS = frozenset(
+    "under anesthesia anaesthesia anesthetic local sedation topical monitored lidocaine marcaine propofol fluoroscopy".split()
+)
 _NONE = SeverityInterval.exactly(Severity.NONE)
 _SECTION_ASSERTION = {
     "indication": Assertion.HISTORICAL,
@@ -46,14 +53,34 @@ def read_sentence(
 ) -> tuple[list[Finding], Context]:
     """The findings of one sentence, and the context for the next one."""
     mentions = find_mentions(tokens, lexicon, sentence.first, sentence.last)
-    if not mentions:
-        return [], context
-    reader = SentenceReader(tokens, join_grades(tokens, mentions), sentence.first, sentence.last, context)
-    statements = reader.statements()
-    scopes = find_scopes(tokens, reader.mentions, sentence.first, sentence.last) if statements else []
-    found = [finding for s in statements if (finding := _finding(tokens, sentence, s, scopes)) is not None]
-    named = context.named | {statement.valve for statement in statements}
-    return found, Context(subject=reader.subject(), named=frozenset(named))
+    mentions = join_grades(tokens, _without_anaesthesia(tokens, sentence, mentions))
+    view = SentenceView(tokens, mentions, sentence.first, sentence.last, context)
+    statements = SentenceReader(view).statements() if mentions else []
+    scopes = find_scopes(tokens, mentions, sentence.first, sentence.last) if statements else []
+    made = (_finding(tokens, sentence, statement, scopes) for statement in statements)
+    return [finding for finding in made if finding is not None], _context_after(view, statements)
+
+
+def _context_after(view: SentenceView, statements: list[Statement]) -> Context:
+    before = view.context
+    subject = view.subject_after()
+    age = before.age + 1 if subject is None else 0
+    if subject is None:
+        subject = before.subject if age <= FARTHEST_CARRY else ()
+    return Context(
+        subject=subject,
+        named=before.named | {statement.valve for statement in statements},
+        said=tuple(statements) or before.said,
+        age=age,
+    )
+
+
+def _without_anaesthesia(tokens: Tokens, sentence: Sentence, mentions: list[Mention]) -> list[Mention]:
+    """The mentions without ``MAC`` where it is monitored anaesthesia care, not a calcified annulus."""
+    care = sentence.section.startswith(("ANESTH", "ANAESTH"))
+    if not care and "mac" in tokens.words[sentence.first : sentence.last + 1]:
+        care = not _CARE_WORDS.isdisjoint(tokens.words[sentence.first : sentence.last + 1])
+    return [m for m in mentions if tokens.words[m.first] != "mac"] if care else mentions
 
 
 def _finding(tokens: Tokens, sentence: Sentence, statement: Statement, scopes: list[Scope]) -> Finding | None:
@@ -77,19 +104,27 @@ def _finding(tokens: Tokens, sentence: Sentence, statement: Statement, scopes: l
 def _assertion(sentence: Sentence, statement: Statement, disease: Disease, cue: str) -> Assertion:
     if statement.implied:
         return Assertion(statement.implied)
-    if disease is Disease.PROSTHESIS and cue in {AFTER, Assertion.HISTORICAL}:
-        return Assertion.PRESENT
+    if disease is Disease.PROSTHESIS:
+        return _assertion_of_device(sentence, cue)
     if cue == AFTER:
         return Assertion.PRESENT
     if cue:
         return Assertion(cue)
     if statement.grade == "none":
         return Assertion.NEGATED
-    if disease is Disease.PROSTHESIS and sentence.kind in {"indication", "plan"}:
-        return Assertion.HYPOTHETICAL
-    if disease is Disease.PROSTHESIS:
-        return Assertion.PRESENT
     return _SECTION_ASSERTION.get(sentence.kind, Assertion.PRESENT)
+
+
+def _assertion_of_device(sentence: Sentence, cue: str) -> Assertion:
+    """A prosthesis that was put in is present, however long ago; one that is weighed or asked about is hypothetical."""
+    if cue in {AFTER, Assertion.HISTORICAL}:
+        return Assertion.PRESENT
+    if cue == Assertion.POSSIBLE:
+        return Assertion.HYPOTHETICAL
+    if cue:
+        return Assertion(cue)
+    asked = sentence.kind in {"indication", "plan"}
+    return Assertion.HYPOTHETICAL if asked else Assertion.PRESENT
 
 
 def _severity(disease: Disease, assertion: Assertion, grade: str) -> SeverityInterval:
@@ -138,5 +173,7 @@ def _place_of(sentence: str, concept: str) -> int:
     for wanted in (concept.upper(), concept):
         place = sentence.find(wanted)
         if place >= 0:
-            return place
+            heading = sentence[place + len(wanted) :].lstrip()[:1] in {":", "-"}
+            again = sentence.find(wanted, place + 1) if heading else -1
+            return max(place, again)
     return sentence.lower().find(concept.lower())

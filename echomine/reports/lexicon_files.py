@@ -14,7 +14,7 @@ from echomine.domain.errors import ConfigurationError
 _KEYS = frozenset({"kind", "value", "phrases", "form", "detail", "valve", "case", "direction", "reach"})
 _FORMS = frozenset({"", "noun", "adjective", "own", "part", "every", "other"})
 _CASES = frozenset({"", "upper", "guarded"})
-_DIRECTIONS = frozenset({"", "forward", "backward"})
+_DIRECTIONS = frozenset({"", "forward", "backward", "both"})
 
 
 class Kind(StrEnum):
@@ -31,6 +31,7 @@ class Kind(StrEnum):
     NORMAL = "normal"
     FILLER = "filler"
     SECTION = "section"
+    ANAPHORA = "anaphora"
 
 
 class Term(NamedTuple):
@@ -42,7 +43,7 @@ class Term(NamedTuple):
     detail: str = ""
     valve: str = ""
     case: str = ""
-    backward: bool = False
+    direction: str = ""
     reach: int = 0
 
 
@@ -66,9 +67,7 @@ def standard_lexicon() -> Lexicon:
     """The lexicon that ships with echomine, built once per process."""
     folder = resources.files("echomine.reports") / "lexicon"
     files = {
-        entry.name: entry.read_text(encoding="utf-8")
-        for entry in folder.iterdir()
-        if entry.name.endswith(".toml")
+        entry.name: entry.read_text(encoding="utf-8") for entry in folder.iterdir() if entry.name.endswith(".toml")
     }
     return lexicon_from(files)
 
@@ -89,9 +88,7 @@ def lexicon_from(files: Mapping[str, str]) -> Lexicon:
                 sections[words] = term.value
             else:
                 phrases.setdefault(words[0], {})[words] = term
-    table = {
-        first: tuple(sorted(rows.items(), key=lambda row: -len(row[0]))) for first, rows in phrases.items()
-    }
+    table = {first: tuple(sorted(rows.items(), key=lambda row: -len(row[0]))) for first, rows in phrases.items()}
     return Lexicon(phrases=table, sections=sections, version=digest.hexdigest()[:12])
 
 
@@ -111,19 +108,13 @@ def _rows(name: str, text: str) -> Iterable[tuple[tuple[str, ...], Term]]:
 def _term(where: str, table: Mapping[str, Any]) -> Term:
     unknown = sorted(set(table) - _KEYS)
     if unknown:
-        raise ConfigurationError(
-            f"{where}: unknown key {', '.join(unknown)}; known are {', '.join(sorted(_KEYS))}"
-        )
+        raise ConfigurationError(f"{where}: unknown key {', '.join(unknown)}; known are {', '.join(sorted(_KEYS))}")
     _check_word(where, "kind", table.get("kind"), frozenset(Kind))
     _check_word(where, "form", table.get("form", ""), _FORMS)
     _check_word(where, "case", table.get("case", ""), _CASES)
     _check_word(where, "direction", table.get("direction", ""), _DIRECTIONS)
     phrases = table.get("phrases")
-    if (
-        not isinstance(phrases, list)
-        or not phrases
-        or not all(isinstance(p, str) and p.strip() for p in phrases)
-    ):
+    if not isinstance(phrases, list) or not phrases or not all(isinstance(p, str) and p.strip() for p in phrases):
         raise ConfigurationError(f"{where}: phrases must be a list of texts, got {phrases!r}")
     return Term(
         kind=Kind(table["kind"]),
@@ -132,7 +123,7 @@ def _term(where: str, table: Mapping[str, Any]) -> Term:
         detail=table.get("detail", ""),
         valve=table.get("valve", ""),
         case=table.get("case", ""),
-        backward=table.get("direction") == "backward",
+        direction=table.get("direction", ""),
         reach=int(table.get("reach", 0)),
     )
 

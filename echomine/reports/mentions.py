@@ -44,9 +44,7 @@ def find_mentions(tokens: Tokens, lexicon: Lexicon, first: int, last: int) -> li
     return mentions
 
 
-def _is_abbreviation(
-    tokens: Tokens, index: int, size: int, before: Sequence[Mention], *, guarded: bool
-) -> bool:
+def _is_abbreviation(tokens: Tokens, index: int, size: int, before: Sequence[Mention], *, guarded: bool) -> bool:
     """Whether capitals are meant as an abbreviation: ``AS`` is, ``as`` is not, ``AS WELL`` is not, ``Mr.`` is not."""
     written = tokens.original(index)
     graded = bool(before) and before[-1].last == index - 1 and before[-1].kind in {Kind.SEVERITY, Kind.CUE}

@@ -1,6 +1,6 @@
 """Which words of a sentence a cue of negation, doubt or time reaches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from echomine.domain.vocabulary import Assertion
@@ -41,17 +41,27 @@ def find_scopes(tokens: Tokens, mentions: Sequence[Mention], first: int, last: i
     """The scopes of all cues among the mentions of the sentence ``first`` to ``last``."""
     scopes = []
     for index, mention in enumerate(mentions):
-        if mention.kind is not Kind.CUE:
-            continue
-        if mention.term.backward:
-            begin, end = _reach_back(tokens, mentions, index, first), mention.first - 1
-        else:
-            begin, end = mention.last + 1, _reach_forward(tokens, mentions, index, last)
-        if mention.term.reach:
-            end = min(end, begin + mention.term.reach - 1)
-        if begin <= end:
-            scopes.append(Scope(begin, end, mention.term.value, mention.first, mention.last))
+        for begin, end, value in _reaches(tokens, mentions, index, (first, last)):
+            if begin <= end:
+                scopes.append(Scope(begin, end, value, mention.first, mention.last))
     return scopes
+
+
+def _reaches(
+    tokens: Tokens, mentions: Sequence[Mention], index: int, sentence: tuple[int, int]
+) -> Iterator[tuple[int, int, str]]:
+    """First and last token, and value, of what a mention reaches forward and backward."""
+    mention = mentions[index]
+    term = mention.term
+    if mention.kind is Kind.SEVERITY and term.value == "none":
+        yield mention.last + 1, _reach_forward(tokens, mentions, index, sentence[1]), Assertion.NEGATED
+    if mention.kind is not Kind.CUE:
+        return
+    if term.direction != "backward":
+        end = _reach_forward(tokens, mentions, index, sentence[1])
+        yield mention.last + 1, min(end, mention.last + term.reach) if term.reach else end, term.value
+    if term.direction != "forward":
+        yield _reach_back(tokens, mentions, index, sentence[0]), mention.first - 1, term.value
 
 
 def strongest(scopes: Sequence[Scope], first: int, last: int) -> str:
@@ -85,8 +95,11 @@ def _opens_graded_item(tokens: Tokens, mention: Mention) -> bool:
 
 def _before_new_clause(tokens: Tokens, first: int, last: int) -> int:
     """Cut a scope at the comma before a clause with its own verb: ``no X, Y is Z`` but not ``no X, Y or Z is seen``."""
-    words, comma = tokens.words, -1
+    words, comma, opened = tokens.words, -1, 0
     for index in range(first, last + 1):
+        opened += (words[index] == "(") - (words[index] == ")")
+        if opened < 0:
+            return index - 1
         if words[index] == ",":
             comma = index
         elif words[index] in _FINITE and comma >= 0:

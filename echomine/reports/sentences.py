@@ -86,9 +86,7 @@ class _Splitter:
             if self.start < index:
                 self._close(index - 1)
             self.start = index
-            if self.kind in {"indication", "history", "family", "plan"} and not self._continues(
-                index, blank=blank
-            ):
+            if self.kind in {"indication", "history", "family", "plan"} and not self._continues(index, blank=blank):
                 self.section, self.kind = "", ""
         if blank:
             self.fresh = True
@@ -126,7 +124,8 @@ class _Splitter:
             return index + 1
         after = index
         while (
-            after + 1 < count
+            after < index + 4
+            and after + 1 < count
             and words[after].isdigit()
             and len(words[after]) <= 2
             and words[after + 1] in {".", ")"}
@@ -179,11 +178,7 @@ class _Splitter:
     def _shouted(self, index: int) -> bool:
         """Whether an unknown heading in capitals ends at this colon: its words stay in the sentence."""
         text = self.tokens.text[self.tokens.starts[self.start] : self.tokens.starts[index]]
-        opened = (
-            self.start == 0
-            or self.tokens.breaks[self.start] != NO_BREAK
-            or self.words[self.start - 1] in _STOPS
-        )
+        opened = self.start == 0 or self.tokens.breaks[self.start] != NO_BREAK or self.words[self.start - 1] in _STOPS
         return opened and index - self.start <= _LONGEST_HEADING and text.isupper()
 
     def _open(self, first: int, last: int, kind: str) -> None:

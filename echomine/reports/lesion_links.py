@@ -1,0 +1,204 @@
+"""Reading around a lesion: its valves to the left and right, its grade before and after."""
+
+from typing import NamedTuple
+
+from echomine.domain.vocabulary import Disease
+from echomine.reports.lexicon_files import Kind
+from echomine.reports.mentions import Mention
+from echomine.reports.sentence_view import SentenceView, Statement
+
+_PREPOSITIONS = frozenset(
+    {"of", "on", "in", "within", "involving", "across", "at", "through", "to", "affecting", "over", "from", "for"}
+)
+_RIGHT_LINKS = _PREPOSITIONS | frozenset(
+    "the a both present seen noted attached identified located is are was were adherent aspect tip tips side surface "
+    "base level visualized observed".split()
+)
+_POST_LINKS = frozenset(
+    ", ( : - = – which that is was are were appears appeared being graded as estimated to be judged felt considered at "
+    "in the it read now remains remained quantified only rated present seen noted".split()
+)
+_AFTER_GRADE = frozenset(
+    ", . ; ) ( / and by on in with at per but to from although when however which is was are were without now as for "
+    "seen noted present also based compared".split()
+)
+_FARTHEST_GRADE = 8
+_FARTHEST_VALVE = 12
+_UNGRADED = frozenset({Disease.PROSTHESIS, Disease.VEGETATION})
+
+
+class Phrase(NamedTuple):
+    """What stands left of a head: its valves, each with its grade; its own grade; the first token."""
+
+    valves: tuple[tuple[str, str], ...]
+    grade: str
+    first: int
+
+
+class _Leftward:
+    """State of one walk to the left of a head."""
+
+    def __init__(self, view: SentenceView, head: Mention) -> None:
+        self.view = view
+        self.place = head.first - 1
+        self.first = head.first
+        self.valves: list[tuple[str, str]] = []
+        self.graded = 0
+        self.own = ""
+        self.form = ""
+        self.separated = False
+
+    def walk(self) -> Phrase:
+        while self.place >= self.view.first and self._step():
+            pass
+        valves = tuple((valve, grade or self.own) for valve, grade in self.valves)
+        return Phrase(valves, self.own, self.first)
+
+    def _step(self) -> bool:
+        if self.view.separates(self.place):
+            self.separated = True
+            self.place -= 1
+            return bool(self.valves)
+        mention = self.view.owner.get(self.place)
+        if mention is None:
+            return False
+        if mention.kind is Kind.FILLER:
+            self.place = mention.first - 1
+            return True
+        took = (mention.kind is Kind.SEVERITY and self._grade(mention)) or (
+            mention.kind is Kind.VALVE and self._valve(mention)
+        )
+        if took:
+            self.first = mention.first
+            self.place = mention.first - 1
+            self.separated = False
+        return took
+
+    def _grade(self, mention: Mention) -> bool:
+        value = mention.term.value
+        if not self.valves and not self.own:
+            self.own = value
+        elif self.graded < len(self.valves) and not (self.separated or self.own):
+            self.valves[self.graded :] = [(valve, value) for valve, _ in self.valves[self.graded :]]
+            self.graded = len(self.valves)
+        else:
+            return False
+        return True
+
+    def _valve(self, mention: Mention) -> bool:
+        form = mention.term.form
+        if self.valves:
+            all_graded = self.graded == len(self.valves)
+            if not self.separated or (all_graded and form != "adjective"):
+                return False
+            if form not in {self.form, "adjective"}:
+                return False
+        self.form = self.form or form
+        self.valves.extend((valve, "") for valve in self.view.names(mention))
+        return True
+
+
+def leftwards(view: SentenceView, head: Mention) -> Phrase:
+    """Valves and grades of the noun phrase that ends in a head: ``mild aortic and moderate mitral regurgitation``."""
+    return _Leftward(view, head).walk()
+
+
+def rightwards(view: SentenceView, head: Mention) -> tuple[tuple[str, ...], int]:
+    """Valves that a preposition ties to a head: ``vegetation attached to the aortic valve``; and the last token."""
+    place, led = head.last + 1, False
+    while place <= min(view.last, head.last + _FARTHEST_VALVE):
+        mention = view.owner.get(place)
+        word = view.words[place]
+        if mention is None:
+            if word not in _RIGHT_LINKS and not _joins_heads(view, place):
+                break
+            led = led or word in _PREPOSITIONS
+            place += 1
+        elif mention.kind is Kind.VALVE and led and _is_place(view, mention):
+            return view.group_from(mention)
+        elif mention.kind is Kind.FILLER or _coordinates(view, mention):
+            led = led or word in {"of", "at"}
+            place = mention.last + 1
+        else:
+            break
+    return (), head.last
+
+
+def _joins_heads(view: SentenceView, place: int) -> bool:
+    """Whether a list word stands before another bare head: ``vegetation or thickening of``."""
+    if not view.separates(place):
+        return False
+    after = place + 1
+    mention = view.owner.get(after)
+    return mention is not None and (mention.kind is Kind.SEVERITY or _coordinates(view, mention))
+
+
+def _coordinates(view: SentenceView, mention: Mention) -> bool:
+    if mention.kind is Kind.LESION:
+        return mention.term.form == "noun"
+    return mention.kind is Kind.CUE and view.words[mention.first] == "nor" and mention.first == mention.last
+
+
+def _is_place(view: SentenceView, mention: Mention) -> bool:
+    """Whether a valve mention is a place by itself; an adjective needs ``position`` or the end of the phrase."""
+    if mention.term.form != "adjective":
+        return True
+    after = view.group_from(mention)[1] + 1
+    closing = view.owner.get(after - 1)
+    if closing is not None and closing.term.form != "adjective":
+        return True
+    return after > view.last or view.words[after] in {"position", "positions", "area", ".", ",", ";", ")"}
+
+
+def attributed(view: SentenceView, head: Mention) -> tuple[tuple[str, ...], int]:
+    """Valves right of an adjective: ``thickened and calcified aortic valve``; and the last token."""
+    place = head.last + 1
+    while place <= view.last:
+        mention = view.owner.get(place)
+        if view.separates(place):
+            place += 1
+        elif mention is None:
+            break
+        elif mention.kind is Kind.VALVE:
+            return view.group_from(mention)
+        elif mention.kind in {Kind.FILLER, Kind.SEVERITY} or mention.term.form == "adjective":
+            place = mention.last + 1
+        else:
+            break
+    return (), head.last
+
+
+def grade_after(view: SentenceView, head: Mention) -> str:
+    """The grade written after a head: ``regurgitation, which is mild``, ``MR: moderate``, ``stenosis (severe)``."""
+    place = head.last + 1
+    while place <= min(view.last, head.last + _FARTHEST_GRADE):
+        mention = view.owner.get(place)
+        word = view.words[place]
+        if mention is None or word in {"which", "-"}:
+            if word not in _POST_LINKS:
+                return ""
+            place += 1
+        elif mention.kind is Kind.FILLER:
+            place = mention.last + 1
+        elif mention.kind is Kind.SEVERITY:
+            return mention.term.value if _ends_after(view, mention) else ""
+        else:
+            return ""
+    return ""
+
+
+def _ends_after(view: SentenceView, mention: Mention) -> bool:
+    after = mention.last + 1
+    following = view.owner.get(after)
+    if following is not None and following.kind is Kind.FILLER:
+        return "severity" in view.words[after : following.last + 2] or "degree" in view.words[after : after + 2]
+    return after > view.last or view.words[after] in _AFTER_GRADE
+
+
+def shared_grade(view: SentenceView, head: Mention, coordinated: list[Statement]) -> str:
+    """The grade that a lesion shares with the one before it in a list: ``mild MR and TR``."""
+    if not coordinated or head.term.value in _UNGRADED:
+        return ""
+    before = coordinated[-1]
+    comma_only = view.words[head.first - 1] == "," and before.disease != head.term.value
+    return before.grade if not comma_only and before.first < before.head[0] else ""

@@ -1,0 +1,165 @@
+"""One sentence with its mentions: who owns which word, and which valves stand together."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from echomine.domain.vocabulary import Valve
+from echomine.reports.lexicon_files import Kind
+from echomine.reports.mentions import Mention
+from echomine.reports.scanning import Tokens
+
+ALL_VALVES: tuple[str, ...] = tuple(Valve)
+SEPARATORS = frozenset({",", "and", "or", "/", "&", "nor", "+", "plus"})
+BLOCKING = frozenset({"chamber", "septum", "vessel", "pericardium"})
+_AWAY = frozenset({"from", "across", "than", "through", "between", "by", "to", "via", "crossing", "past", "cross"})
+
+
+class Statement(NamedTuple):
+    """One lesion of one valve.
+
+    Attributes:
+        valve: Name of the valve.
+        disease: Name of the disease.
+        grade: Severity value, or ``""`` when none is written.
+        detail: Finer kind.
+        head: First and last token of the lesion's own words: where assertion is asked.
+        first, last: Tokens of the whole statement.
+        implied: Assertion that the words themselves bring (``competent``), or ``""``.
+    """
+
+    valve: str
+    disease: str
+    grade: str
+    detail: str
+    head: tuple[int, int]
+    first: int
+    last: int
+    implied: str = ""
+
+
+class Context(NamedTuple):
+    """What earlier sentences leave behind.
+
+    Attributes:
+        subject: The valves spoken of last, that a bare head may go on about.
+        named: All valves named so far in the report.
+        said: Statements of the last sentence that made any.
+        age: Sentences since a valve was named.
+    """
+
+    subject: tuple[str, ...] = ()
+    named: frozenset[str] = frozenset()
+    said: tuple[Statement, ...] = ()
+    age: int = 0
+
+
+class SentenceView:
+    """A sentence as the readers of relations see it.
+
+    Args:
+        tokens: The tokens of the report.
+        mentions: Mentions of the sentence, grades joined.
+        first, last: Its tokens, both included.
+        context: What earlier sentences leave.
+    """
+
+    __slots__ = ("context", "first", "last", "mentions", "owner", "words")
+
+    def __init__(self, tokens: Tokens, mentions: Sequence[Mention], first: int, last: int, context: Context) -> None:
+        self.words = tokens.words
+        self.mentions = mentions
+        self.first, self.last = first, last
+        self.context = context
+        self.owner = {token: m for m in mentions for token in range(m.first, m.last + 1)}
+
+    def separates(self, place: int) -> bool:
+        """Whether a list word or comma stands at a token."""
+        return self.words[place] in SEPARATORS
+
+    def names(self, mention: Mention) -> tuple[str, ...]:
+        """The valves that a valve mention names."""
+        if mention.term.value == "all":
+            return ALL_VALVES
+        if mention.term.value == "others":
+            return tuple(valve for valve in ALL_VALVES if valve not in self.context.named)
+        return (mention.term.value,)
+
+    def group_from(self, mention: Mention) -> tuple[tuple[str, ...], int]:
+        """The valves listed from a mention on, and the last token of the list."""
+        names, last, place = list(self.names(mention)), mention.last, mention.last + 1
+        while place <= self.last:
+            following = self.owner.get(place)
+            if self.separates(place):
+                place += 1
+            elif following is None or following.kind not in {Kind.VALVE, Kind.FILLER}:
+                break
+            else:
+                if following.kind is Kind.VALVE:
+                    names.extend(self.names(following))
+                    last = following.last
+                place = following.last + 1
+        return tuple(dict.fromkeys(names)), last
+
+    def group_to(self, mention: Mention) -> tuple[tuple[str, ...], int]:
+        """The valves listed up to a mention, and the first token of the list."""
+        names, first, place = list(self.names(mention)), mention.first, mention.first - 1
+        while place >= self.first:
+            before = self.owner.get(place)
+            if self.separates(place):
+                place -= 1
+            elif before is None or before.kind not in {Kind.VALVE, Kind.FILLER}:
+                break
+            else:
+                if before.kind is Kind.VALVE:
+                    names[:0] = self.names(before)
+                    first = before.first
+                place = before.first - 1
+        return tuple(dict.fromkeys(names)), first
+
+    def subject_before(self, place: int) -> tuple[str, ...]:
+        """The valves that stand nearest before a token, with no chamber, vessel or septum in between."""
+        for mention in reversed(self.mentions):
+            if mention.first >= place:
+                continue
+            if mention.kind is Kind.STRUCTURE and mention.term.value in BLOCKING:
+                return ()
+            if mention.kind is Kind.LESION and mention.term.valve:
+                return (mention.term.valve,)
+            if mention.kind is Kind.VALVE and self.can_be_subject(mention):
+                return self.group_to(mention)[0]
+        return ()
+
+    def can_be_subject(self, mention: Mention) -> bool:
+        """Whether a valve mention can carry a statement: a noun can, an adjective only with a lesion for its noun."""
+        if mention.term.form == "part":
+            return False
+        if mention.term.form != "adjective":
+            return not self._led_away(mention)
+        place = self.group_from(mention)[1] + 1
+        following = self.owner.get(place)
+        while following is not None and following.kind is Kind.FILLER:
+            place = following.last + 1
+            following = self.owner.get(place)
+        return following is not None and following.kind is Kind.LESION
+
+    def _led_away(self, mention: Mention) -> bool:
+        before = self.words[max(self.first, mention.first - 2) : mention.first]
+        return any(word in _AWAY for word in before)
+
+    def blocked(self, until: int) -> bool:
+        """Whether a chamber, vessel or septum is spoken of at or before a token, so that no subject is carried."""
+        return any(m.kind is Kind.STRUCTURE and m.term.value in BLOCKING and m.first <= until for m in self.mentions)
+
+    def subject_after(self) -> tuple[str, ...] | None:
+        """The valves that the next sentence may go on about; None when this one names none."""
+        for mention in reversed(self.mentions):
+            if mention.kind is Kind.VALVE and self.can_be_subject(mention) and not self._aside(mention):
+                return self.group_to(mention)[0]
+            if mention.kind is Kind.LESION and mention.term.valve:
+                return (mention.term.valve,)
+        blocking = any(m.kind is Kind.STRUCTURE and m.term.value in BLOCKING for m in self.mentions)
+        return () if blocking else None
+
+    def _aside(self, mention: Mention) -> bool:
+        """Whether a valve is named in passing: ``because of shadowing from the aortic valve``."""
+        return any(word in {"because", "shadowing", "adjacent"} for word in self.words[self.first : mention.first])
