@@ -111,9 +111,7 @@ def _finish(problems: int) -> None:
 def demo(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     seed: SeedOption = 0,
-    small: Annotated[
-        bool, typer.Option("--small", help="A tenth of the archive, in about a minute.")
-    ] = False,
+    small: Annotated[bool, typer.Option("--small", help="A tenth of the archive, in about a minute.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """The main job on a fresh synthetic archive: learn, label, evaluate, export, one HTML report."""
@@ -133,19 +131,13 @@ def demo(
 
 @app.command()
 def ingest(
-    sources: Annotated[
-        list[Path], typer.Argument(help="Folders of DICOM files, pictures or reports; files.")
-    ],
+    sources: Annotated[list[Path], typer.Argument(help="Folders of DICOM files, pictures or reports; files.")],
     reports: Annotated[
         list[Path] | None, typer.Option("--reports", help="Report file (.jsonl, .csv) or folder of .txt.")
     ] = None,
-    pairs: Annotated[
-        Path | None, typer.Option(help="Hand-made pairs.csv: sop_uid, study_uid, quote.")
-    ] = None,
+    pairs: Annotated[Path | None, typer.Option(help="Hand-made pairs.csv: sop_uid, study_uid, quote.")] = None,
     views: Annotated[Path | None, typer.Option(help="Hand-made views.csv: sop_uid, valve, flow.")] = None,
-    mapping: Annotated[
-        Path | None, typer.Option(help="CSV that links report files to StudyInstanceUIDs.")
-    ] = None,
+    mapping: Annotated[Path | None, typer.Option(help="CSV that links report files to StudyInstanceUIDs.")] = None,
     site: Annotated[str, typer.Option(help="Name of the source, to filter by later.")] = "",
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     as_json: JsonOption = False,
@@ -167,9 +159,7 @@ def ingest(
     if as_json:
         _print_json(result.document())
     else:
-        _print_table(
-            "Ingested", ("what", "number"), [(key, str(value)) for key, value in result.counts.items()]
-        )
+        _print_table("Ingested", ("what", "number"), [(key, str(value)) for key, value in result.counts.items()])
         rows = [(item.where, item.reason.value, item.message) for item in result.problems]
         _print_problems(rows)
     _finish(len(result.problems))
@@ -187,15 +177,13 @@ def _print_problems(rows: list[tuple[str, ...]]) -> None:
 def learn(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     seed: SeedOption = 0,
-    config: Annotated[
-        Path | None, typer.Option(help="TOML file with settings; see docs/settings.md.")
-    ] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings; see docs/settings.md.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Learn text space, image feature, transform and index: new generations."""
     from echomine.archive.workspace import Workspace
     from echomine.pipeline.learn import learn as run
-    from echomine.pipeline.learn import read_settings
+    from echomine.pipeline.settings import read_settings
 
     settings = read_settings(config)
     result = run(Workspace.open(workspace, create=False), settings, seed=seed, progress=RichProgress())
@@ -207,9 +195,7 @@ def learn(
 
 @app.command()
 def label(
-    everything: Annotated[
-        bool, typer.Option("--all", help="Also what the current models labelled before.")
-    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also what the current models labelled before.")] = False,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     as_json: JsonOption = False,
 ) -> None:
@@ -217,9 +203,7 @@ def label(
     from echomine.archive.workspace import Workspace
     from echomine.pipeline.label_archive import label_archive
 
-    result = label_archive(
-        Workspace.open(workspace, create=False), everything=everything, progress=RichProgress()
-    )
+    result = label_archive(Workspace.open(workspace, create=False), everything=everything, progress=RichProgress())
     if as_json:
         _print_json(result.document())
     else:
@@ -243,9 +227,7 @@ def query(
     from echomine.archive.workspace import Workspace
     from echomine.pipeline.find_similar import find_similar
 
-    similar = find_similar(
-        Workspace.open(workspace, create=False), image, k=k, valve=valve, own_patient=own_patient
-    )
+    similar = find_similar(Workspace.open(workspace, create=False), image, k=k, valve=valve, own_patient=own_patient)
     if picture is not None:
         from echomine.pipeline.contact_sheet import write_contact_sheet
 
@@ -270,9 +252,7 @@ def export(
     min_confidence: Annotated[float, typer.Option(min=0.0, max=1.0, help="Leave out labels below.")] = 0.0,
     source: Annotated[LabelSource | None, typer.Option(help="Only labels of this source.")] = None,
     valve: Annotated[Valve | None, typer.Option(help="Only labels of this valve.")] = None,
-    abstained: Annotated[
-        bool, typer.Option("--abstained", help="Also labels the models abstain from.")
-    ] = False,
+    abstained: Annotated[bool, typer.Option("--abstained", help="Also labels the models abstain from.")] = False,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     as_json: JsonOption = False,
 ) -> None:
@@ -291,20 +271,16 @@ def export(
     result = export_labels(Workspace.open(workspace, create=False), request)
     if as_json:
         return _print_json(result.document())
-    _print_table(
-        f"Exported to {result.path}", ("what", "number"), [(k, str(v)) for k, v in result.counts.items()]
-    )
+    _print_table(f"Exported to {result.path}", ("what", "number"), [(k, str(v)) for k, v in result.counts.items()])
     return None
 
 
 @app.command()
 def evaluate(
-    protocol: Annotated[
-        ProtocolName, typer.Option(help="held-out: the current models; lecture: retrain.")
-    ] = (ProtocolName.HELD_OUT),
-    truth: Annotated[
-        Path | None, typer.Option(help="truth.csv; without it, the paired paragraphs judge.")
-    ] = None,
+    protocol: Annotated[ProtocolName, typer.Option(help="held-out: the current models; lecture: retrain.")] = (
+        ProtocolName.HELD_OUT
+    ),
+    truth: Annotated[Path | None, typer.Option(help="truth.csv; without it, the paired paragraphs judge.")] = None,
     seeds: Annotated[int, typer.Option(min=1, max=100, help="Splits of the lecture protocol.")] = 5,
     weak: Annotated[bool, typer.Option("--weak", help="Learn without pairs.csv and views.csv.")] = False,
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
@@ -316,12 +292,10 @@ def evaluate(
     from echomine.archive.workspace import Workspace
     from echomine.pipeline.evaluate import EvaluationRequest
     from echomine.pipeline.evaluate import evaluate as run
-    from echomine.pipeline.learn import read_settings
+    from echomine.pipeline.settings import read_settings
 
     request = EvaluationRequest(protocol=protocol.value, truth=truth, seeds=seeds, weak=weak, out=out)
-    result = run(
-        Workspace.open(workspace, create=False), request, read_settings(config), progress=RichProgress()
-    )
+    result = run(Workspace.open(workspace, create=False), request, read_settings(config), progress=RichProgress())
     if as_json:
         return _print_json(result.document())
     for table in result.tables():
@@ -350,9 +324,7 @@ def doctor(workspace: WorkspaceOption = DEFAULT_WORKSPACE, as_json: JsonOption =
 
     checks = run_doctor(workspace)
     if as_json:
-        _print_json(
-            [{"name": c.name, "health": c.health, "detail": c.detail, "remedy": c.remedy} for c in checks]
-        )
+        _print_json([{"name": c.name, "health": c.health, "detail": c.detail, "remedy": c.remedy} for c in checks])
     else:
         _print_table(
             "Doctor",

@@ -12,7 +12,7 @@ from echomine.archive.database import Database, insert_replacing
 from echomine.archive.image_table import ImageFile, image_file_of, image_query
 from echomine.archive.rows import label_of, label_row
 from echomine.archive.schema import images, labels, ledger, runs
-from echomine.domain.errors import Reason
+from echomine.domain.errors import Reason, UsageError
 from echomine.domain.records import Label
 from echomine.domain.vocabulary import ItemState, LabelSource, Valve
 
@@ -154,6 +154,46 @@ class Ledger:
         query = _without_result(select(func.count()).select_from(images), model)
         with self._database.read() as connection:
             return int(connection.execute(query).scalar_one())
+
+    def plan(self, run: Run) -> int:
+        """Marks every image without a result of the run's models as pending in this run; how many there are.
+
+        The marks give each image a place in the run, 0 first, that no other run or later ingest moves.
+        """
+        planned = 0
+        for page in self.pending(run.model, batch=PAGE):
+            rows = [
+                _ledger_row(run, ImageResult(image_id=one.record.image_id, state=ItemState.PENDING)) for one in page
+            ]
+            with self._database.write() as connection:
+                insert_replacing(connection, ledger, rows, key=("image_id", "model"))
+            planned += len(rows)
+        return planned
+
+    def planned(self, run: Run, *, first: int, last: int) -> tuple[ImageFile, ...]:
+        """The images at places ``first`` to ``last`` of a planned run that have no result yet."""
+        places = (
+            select(ledger.c.image_id)
+            .where(ledger.c.run_id == run.run_id)
+            .order_by(ledger.c.image_id)
+            .offset(first)
+            .limit(last - first + 1)
+        )
+        query = _without_result(image_query(), run.model).where(images.c.image_id.in_(places))
+        with self._database.read() as connection:
+            return tuple(map(image_file_of, connection.execute(query.order_by(images.c.image_id)).all()))
+
+    def run(self, run_id: str) -> Run:
+        """One run.
+
+        Raises:
+            UsageError: If the catalog knows none of that identifier.
+        """
+        with self._database.read() as connection:
+            row = connection.execute(select(runs).where(runs.c.run_id == run_id)).one_or_none()
+        if row is None:
+            raise UsageError(f"the catalog knows no run {run_id}")
+        return Run(**row._mapping)  # noqa: SLF001 - public name
 
     def record(self, run: Run, results: Sequence[ImageResult]) -> None:
         """Writes states and labels of a batch in one transaction, in place of earlier ones of the same model."""

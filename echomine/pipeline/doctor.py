@@ -165,6 +165,4 @@ def _generations(workspace: Path) -> Check:
         version = load_chain(Workspace.open(workspace, create=False)).version
     except EchomineError as error:
         return Check(name="models", health=Health.WARNING, detail=str(error), remedy="echomine learn")
-    return Check(
-        name="models", health=Health.OK, detail=f"labeller {version}, every file as its manifest says"
-    )
+    return Check(name="models", health=Health.OK, detail=f"labeller {version}, every file as its manifest says")

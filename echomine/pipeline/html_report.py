@@ -67,9 +67,7 @@ def html_report(page: ReportPage) -> str:
     from jinja2 import Environment, StrictUndefined
 
     source = files("echomine.pipeline").joinpath("templates/report.html.j2").read_text(encoding="utf-8")
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(source).render(
         title=page.title,
         lead=page.lead,
@@ -122,9 +120,7 @@ def statement_words(statement: Label | Finding) -> str:
         return f"{statement.valve.value} valve normal"
     if statement.assertion is Assertion.NEGATED or statement.severity == _ABSENT:
         return f"no {statement.valve.value} {disease}"
-    return f"{severity_phrase(statement.severity)} {statement.valve.value} {disease}".removeprefix(
-        "ungraded "
-    )
+    return f"{severity_phrase(statement.severity)} {statement.valve.value} {disease}".removeprefix("ungraded ")
 
 
 _ABSENT = SeverityInterval.exactly(Severity.NONE)

@@ -102,8 +102,11 @@ def ingest(  # noqa: PLR0913 - the options of one command
         ingest_pairs(context, path)
     for path in _given((views,), (source.views for source in listed)):
         ingest_views(context, path)
+    counts = _counts(tally) | workspace.catalog.exam_counts()
+    if tally.run is not None:
+        workspace.catalog.ledger.finish_run(tally.run, counts)
     return IngestResult(
-        counts=_counts(tally) | workspace.catalog.exam_counts(),
+        counts=counts,
         problems=tuple(tally.problems),
         seconds=time.monotonic() - started,
     )

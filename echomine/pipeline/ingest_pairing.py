@@ -7,6 +7,7 @@ from echomine.archive.image_table import NewProblem
 from echomine.archive.item_problems import ItemKind, ItemProblem
 from echomine.archive.pairing_files import read_pairs, read_views
 from echomine.archive.report_files import problem_of
+from echomine.archive.safe_names import stored_path
 from echomine.domain.errors import ItemError, Reason
 from echomine.domain.records import Pair, Paragraph, View
 from echomine.pipeline.ingest_context import IngestContext
@@ -77,7 +78,7 @@ def _without_image(context: IngestContext, path: Path, image_ids: Sequence[str],
             kind=kind,
             reason=Reason.NO_EXAM,
             message="its image is not in the catalog; ingest the images, then this table again",
-            relative_path=f"{path.name}#{image_id}",
+            relative_path=f"{stored_path(Path(path.name))}#{image_id}",
         )
         for image_id in dict.fromkeys(image_ids)
         if image_id not in known
@@ -86,5 +87,6 @@ def _without_image(context: IngestContext, path: Path, image_ids: Sequence[str],
 
 def _keep(context: IngestContext, path: Path, problems: Sequence[ItemProblem]) -> None:
     source = context.workspace.catalog.images.source(path.parent)
+    context.workspace.catalog.images.forget_table_problems(source, stored_path(Path(path.name)))
     context.workspace.catalog.images.keep_problems(source, [NewProblem(problem=item) for item in problems])
     context.tally.problems.extend(problems)

@@ -6,62 +6,77 @@ from pathlib import Path
 
 from echomine.archive.image_table import NewProblem
 from echomine.archive.item_problems import ItemKind, ItemProblem
-from echomine.archive.report_files import ReportEntry, read_reports
+from echomine.archive.report_files import ReportEntry, count_reports, read_reports
 from echomine.archive.report_table import MinedReport
-from echomine.archive.safe_names import item_name
-from echomine.domain.errors import Reason
+from echomine.domain.errors import ItemError, Reason
 from echomine.domain.records import Report
-from echomine.pipeline.ingest_context import IngestContext, in_batches
+from echomine.pipeline.ingest_context import IngestContext, Tally, in_batches
 from echomine.reports import lexicon_version, valve_paragraphs
+
+_TWICE = ItemError(Reason.DUPLICATE_UID, "another report of the same id has another text; keep one of them")
 
 
 def ingest_reports(context: IngestContext, path: Path) -> None:
     """Takes the reports of one file or folder into the catalog; unchanged ones are not mined again."""
     root = path if path.is_dir() else path.parent
     source = context.workspace.catalog.images.source(root)
-    with context.progress.stage(f"Mining reports of {path.name}", 0) as advance:
+    with context.progress.stage("Mining reports", count_reports(path)) as advance:
         for batch in in_batches(read_reports(path)):
             entries = [item for item in batch if isinstance(item, ReportEntry)]
             problems = [item for item in batch if isinstance(item, ItemProblem)]
             problems += _ingest_batch(context, entries)
             context.workspace.catalog.images.keep_problems(
-                source, [NewProblem(problem=problem) for problem in problems]
+                source,
+                [NewProblem(problem=problem) for problem in problems],
+                sound=[entry.origin for entry in entries],
             )
             context.tally.problems.extend(problems)
             advance(len(batch))
 
 
 def _ingest_batch(context: IngestContext, entries: Sequence[ReportEntry]) -> list[ItemProblem]:
-    """Mines the new reports of a batch; gives those that could not be mined."""
-    table, counts, lexicon = context.workspace.catalog.reports, context.tally.counts, lexicon_version()
-    reports = {report.report_id: (report, entry) for entry in entries for report in (_report(context, entry),)}
-    states = table.states(list(reports))
+    """Mines the new reports of a batch; gives those that could not be taken in."""
+    table, tally = context.workspace.catalog.reports, context.tally
+    reports = [(_report(context, entry), entry) for entry in entries]
+    states = table.states([report.report_id for report, _ in reports])
     mined: list[MinedReport] = []
     problems: list[ItemProblem] = []
-    for report, entry in reports.values():
+    for report, entry in reports:
         digest = _digest(report)
-        if states.get(report.report_id) == (digest, lexicon):
-            counts["reports_known"] += 1
-            continue
-        try:
-            paragraphs = valve_paragraphs(report)
-        except Exception as error:  # noqa: BLE001 - one bad report never stops a batch
-            problems.append(_failed(report, entry, error))
-            continue
-        mined.append(
-            MinedReport(
-                report=report,
-                paragraphs=paragraphs,
-                lexicon=lexicon,
-                content_sha256=digest,
-                origin=entry.origin,
-            )
-        )
-    table.put(mined)
-    counts["reports_added"] += len(mined)
-    counts["paragraphs_added"] += sum(len(item.paragraphs) for item in mined)
-    counts["findings_added"] += sum(len(p.findings) for item in mined for p in item.paragraphs)
+        if tally.report_digests.setdefault(report.report_id, digest) != digest:
+            problems.append(_problem(report, entry, _TWICE))
+        elif states.get(report.report_id) == (digest, lexicon_version()):
+            tally.counts["reports_known"] += 1
+        else:
+            try:
+                mined.append(_mined(report, entry, digest))
+                states[report.report_id] = (digest, lexicon_version())
+            except ItemError as error:
+                problems.append(_problem(report, entry, error))
+    if mined:
+        table.put(mined, run=context.run().run_id)
+    _count(tally, mined)
     return problems
+
+
+def _mined(report: Report, entry: ReportEntry, digest: str) -> MinedReport:
+    try:
+        paragraphs = valve_paragraphs(report)
+    except Exception as error:
+        raise ItemError(Reason.FAILED, f"mining it failed ({type(error).__name__}); please report this") from error
+    return MinedReport(
+        report=report,
+        paragraphs=paragraphs,
+        lexicon=lexicon_version(),
+        content_sha256=digest,
+        origin=entry.origin,
+    )
+
+
+def _count(tally: Tally, mined: Sequence[MinedReport]) -> None:
+    tally.counts["reports_added"] += len(mined)
+    tally.counts["paragraphs_added"] += sum(len(item.paragraphs) for item in mined)
+    tally.counts["findings_added"] += sum(len(p.findings) for item in mined for p in item.paragraphs)
 
 
 def _report(context: IngestContext, entry: ReportEntry) -> Report:
@@ -84,11 +99,11 @@ def _digest(report: Report) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _failed(report: Report, entry: ReportEntry, error: Exception) -> ItemProblem:
+def _problem(report: Report, entry: ReportEntry, error: ItemError) -> ItemProblem:
     return ItemProblem(
-        where=report.report_id or item_name(entry.origin),
+        where=report.report_id,
         kind=ItemKind.REPORT,
-        reason=Reason.FAILED,
-        message=f"mining it failed ({type(error).__name__}); please report this",
+        reason=error.reason,
+        message=str(error),
         relative_path=entry.origin,
     )

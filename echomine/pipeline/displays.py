@@ -1,0 +1,78 @@
+"""Displays of the catalog read from their files onto the physical grid, a few at a time."""
+
+import os
+import warnings
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echomine.archive.image_table import ImageFile
+from echomine.archive.spectral_files import SpectralFile, read_spectral_file
+from echomine.domain.errors import ItemError, Reason
+from echomine.doppler.display import PhysicalGrid, resample
+
+Gridded = NDArray[np.uint8]
+"""(1, rows, columns), 0..255."""
+
+MOST_THREADS = 4
+AHEAD = 64
+
+
+@dataclass(frozen=True, slots=True)
+class GriddedDisplay:
+    """One image of the catalog, read and resampled, or what was wrong with it.
+
+    Attributes:
+        file: The image.
+        pixels: (1, rows, columns) uint8; None when it could not be read.
+        problem: Why, when it could not be read.
+    """
+
+    file: ImageFile
+    pixels: Gridded | None
+    problem: ItemError | None = None
+
+
+def on_grid(spectral: SpectralFile, grid: PhysicalGrid) -> Gridded:
+    """A display on the grid as (1, rows, columns) uint8."""
+    return np.asarray(np.rint(resample(spectral.display, grid) * 255), dtype=np.uint8)
+
+
+def read_unchanged(file: ImageFile) -> SpectralFile:
+    """The display of a catalogued image.
+
+    Raises:
+        ItemError: If it cannot be read, or its content is not what was taken in.
+    """
+    spectral = read_spectral_file(file.path)
+    if spectral.content_sha256 != file.record.content_sha256:
+        raise ItemError(Reason.SOURCE_CHANGED, "its content changed since it was taken in; ingest its source again")
+    return spectral
+
+
+def gridded_displays(files: Iterable[ImageFile], grid: PhysicalGrid) -> Iterator[GriddedDisplay]:
+    """The displays in the order given, read ahead on a few threads; at most ``AHEAD`` wait in memory."""
+    threads = min(MOST_THREADS, os.cpu_count() or 1)
+    waiting: deque[Future[GriddedDisplay]] = deque()
+    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
+        warnings.simplefilter("ignore")  # decoders warn about odd values; what matters became a reason at ingest
+        for file in files:
+            waiting.append(pool.submit(_read, file, grid))
+            if len(waiting) >= AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _read(file: ImageFile, grid: PhysicalGrid) -> GriddedDisplay:
+    try:
+        return GriddedDisplay(file, on_grid(read_unchanged(file), grid))
+    except ItemError as error:
+        return GriddedDisplay(file, None, error)
+    except Exception as error:  # noqa: BLE001  one bad file never stops a batch
+        failed = ItemError(Reason.FAILED, f"reading it failed ({type(error).__name__}); please report this")
+        return GriddedDisplay(file, None, failed)

@@ -1,0 +1,148 @@
+"""What learning sees: reports, images, and the hand-made pairs and views. Never the truth."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echomine.archive.image_table import ImageFile
+from echomine.archive.workspace import Workspace
+from echomine.domain.errors import UsageError
+from echomine.domain.records import Pair, Paragraph, View
+from echomine.domain.splits import split_of, unit_hash
+from echomine.domain.vocabulary import Split
+from echomine.doppler.display import PhysicalGrid
+from echomine.pipeline.displays import gridded_displays
+from echomine.pipeline.progress import Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GriddedImages:
+    """N calibrated images in memory.
+
+    Attributes:
+        image_ids: N ids.
+        patients: N pseudonyms.
+        study_uids: N exams.
+        pixels: (N, 1, rows, columns) uint8 on the grid.
+    """
+
+    image_ids: tuple[str, ...]
+    patients: tuple[str, ...]
+    study_uids: tuple[str, ...]
+    pixels: NDArray[np.uint8]
+
+    def rows(self) -> dict[str, int]:
+        """Row of each image id."""
+        return {name: row for row, name in enumerate(self.image_ids)}
+
+    def of_patients(self, patients: Collection[str]) -> "GriddedImages":
+        """The images of some patients."""
+        kept = [row for row, patient in enumerate(self.patients) if patient in patients]
+        return GriddedImages(
+            image_ids=tuple(self.image_ids[row] for row in kept),
+            patients=tuple(self.patients[row] for row in kept),
+            study_uids=tuple(self.study_uids[row] for row in kept),
+            pixels=self.pixels[kept],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearningData:
+    """Everything a run of learning may look at.
+
+    Attributes:
+        paragraphs: Of the learning patients, in a stable order.
+        images: Of the learning patients.
+        pairs: Hand-made or proposed; both ends are above.
+        views: Hand-made or proposed; their images are above.
+    """
+
+    paragraphs: tuple[Paragraph, ...]
+    images: GriddedImages
+    pairs: tuple[Pair, ...]
+    views: tuple[View, ...]
+
+    def without_hands(self) -> "LearningData":
+        """The same lab without ``pairs.csv`` and ``views.csv``."""
+        return LearningData(paragraphs=self.paragraphs, images=self.images, pairs=(), views=())
+
+    def of_patients(self, patients: Collection[str]) -> "LearningData":
+        """What concerns some patients alone."""
+        paragraphs = tuple(one for one in self.paragraphs if one.patient in patients)
+        images = self.images.of_patients(patients)
+        return LearningData(
+            paragraphs=paragraphs,
+            images=images,
+            pairs=_known_pairs(self.pairs, images.image_ids, paragraphs),
+            views=tuple(view for view in self.views if view.image_id in set(images.image_ids)),
+        )
+
+
+def learning_patients(patients: Iterable[str], fractions: Sequence[float]) -> frozenset[str]:
+    """Those of the patients that models may learn from: train and validation. Unknown patients are among them."""
+    return frozenset(one for one in patients if not one or split_of(one, fractions=fractions) is not Split.TEST)
+
+
+def load_learning_data(
+    workspace: Workspace,
+    grid: PhysicalGrid,
+    *,
+    patients: Collection[str] | None,
+    most_unlabelled: int,
+    progress: Progress,
+) -> LearningData:
+    """The learning data of some patients, or of all.
+
+    Images with a pair or view always come along, ``most_unlabelled`` others are chosen by a hash of their id, so that
+    the choice does not depend on what else is there. Uncalibrated and unreadable images are left out.
+
+    Raises:
+        UsageError: If there is no paragraph or no image.
+    """
+    catalog = workspace.catalog
+    paragraphs = tuple(catalog.reports.paragraphs(patients=patients))
+    if not paragraphs:
+        raise UsageError("no report in the workspace names a valve; `echomine ingest --reports FILE` adds reports")
+    pairs, views = catalog.reports.pairs(), catalog.reports.views()
+    wanted = {pair.image_id for pair in pairs} | {view.image_id for view in views}
+    files = [one for one in catalog.images.all() if patients is None or one.record.patient in patients]
+    images = _read_images(_chosen(files, wanted, most_unlabelled), grid, progress)
+    return LearningData(
+        paragraphs=paragraphs,
+        images=images,
+        pairs=_known_pairs(pairs, images.image_ids, paragraphs),
+        views=tuple(view for view in views if view.image_id in set(images.image_ids)),
+    )
+
+
+def _chosen(files: Sequence[ImageFile], wanted: Collection[str], most_others: int) -> list[ImageFile]:
+    calibrated = [one for one in files if one.record.calibration is not None]
+    others = [one for one in calibrated if one.record.image_id not in wanted]
+    drawn = sorted(others, key=lambda one: unit_hash(one.record.image_id))[:most_others]
+    kept = {one.record.image_id for one in drawn} | set(wanted)
+    return [one for one in calibrated if one.record.image_id in kept]
+
+
+def _read_images(files: Sequence[ImageFile], grid: PhysicalGrid, progress: Progress) -> GriddedImages:
+    good, pixels = [], []
+    with progress.stage("Reading displays", len(files)) as advance:
+        for display in gridded_displays(files, grid):
+            advance(1)
+            if display.pixels is not None:
+                good.append(display.file.record)
+                pixels.append(display.pixels)
+    if not good:
+        raise UsageError("the workspace has no readable calibrated image; `echomine ingest FOLDER` adds images")
+    return GriddedImages(
+        image_ids=tuple(one.image_id for one in good),
+        patients=tuple(one.patient for one in good),
+        study_uids=tuple(one.study_uid for one in good),
+        pixels=np.stack(pixels),
+    )
+
+
+def _known_pairs(pairs: Sequence[Pair], image_ids: Sequence[str], paragraphs: Sequence[Paragraph]) -> tuple[Pair, ...]:
+    images, texts = set(image_ids), {one.paragraph_id for one in paragraphs}
+    return tuple(pair for pair in pairs if pair.image_id in images and pair.paragraph_id in texts)

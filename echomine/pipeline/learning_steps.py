@@ -1,0 +1,247 @@
+"""The steps of learning on data in memory: nothing is read, written or remembered here."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echomine.domain.errors import UsageError
+from echomine.domain.records import Pair, Paragraph
+from echomine.domain.splits import unit_hash
+from echomine.domain.vocabulary import Assertion
+from echomine.learning.coarse_task import CoarseTarget
+from echomine.learning.image_feature import ImageFeature, train_image_feature
+from echomine.learning.transform import Transform, train_transform
+from echomine.pipeline.labeller import (
+    Judgement,
+    cast_votes,
+    fit_judgements,
+    paragraph_readings,
+    stated_presence,
+)
+from echomine.pipeline.learning_data import LearningData
+from echomine.pipeline.progress import Progress, steps_of
+from echomine.pipeline.settings import Settings
+from echomine.pipeline.weak_pairs import paragraphs_by_study, propose_pairs, propose_views, revise_pairs
+from echomine.retrieval.paragraph_index import ParagraphIndex
+from echomine.retrieval.text_space import TextSpace
+from echomine.retrieval.text_spaces import learn_text_space
+from echomine.retrieval.vote import PairVote
+
+Vectors = Mapping[str, NDArray[np.float32]]
+"""(m,) unit vector of each paragraph id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedFeatures:
+    """What the transform learns from: one row a pair.
+
+    Attributes:
+        image_ids, patients, paragraph_ids: N each.
+        features: (N, d).
+        targets: (N, m).
+    """
+
+    image_ids: tuple[str, ...]
+    patients: tuple[str, ...]
+    paragraph_ids: tuple[str, ...]
+    features: NDArray[np.float32]
+    targets: NDArray[np.float32]
+
+    def rows(self, chosen: NDArray[np.bool_]) -> "PairedFeatures":
+        """Some of the rows."""
+        kept = np.flatnonzero(chosen).tolist()
+        return PairedFeatures(
+            image_ids=tuple(self.image_ids[row] for row in kept),
+            patients=tuple(self.patients[row] for row in kept),
+            paragraph_ids=tuple(self.paragraph_ids[row] for row in kept),
+            features=self.features[kept],
+            targets=self.targets[kept],
+        )
+
+
+def make_text_space(paragraphs: Sequence[Paragraph], settings: Settings, *, seed: int, progress: Progress) -> TextSpace:
+    """A text space learnt from the paragraphs of learning patients."""
+    with progress.stage("Learning the text space", 100) as advance:
+        report = steps_of(advance)
+        config = replace(settings.text_space, seed=seed)
+        return learn_text_space(paragraphs, config, progress=lambda share: report(round(100 * share), 100))
+
+
+def vectors_of(space: TextSpace, paragraphs: Sequence[Paragraph]) -> dict[str, NDArray[np.float32]]:
+    """The vector of each paragraph: the trained one where it was learnt, else an inferred one."""
+    trained = dict(zip(space.trained.paragraph_ids, space.trained.vectors, strict=True))
+    new = [one for one in paragraphs if one.paragraph_id not in trained]
+    known = trained | dict(zip((one.paragraph_id for one in new), space.infer(new), strict=True))
+    return {one.paragraph_id: known[one.paragraph_id] for one in paragraphs}
+
+
+def with_weak_labels(data: LearningData) -> LearningData:
+    """The data with proposed pairs and views where the lab made none.
+
+    Raises:
+        UsageError: If there are no pairs and no exam has both image and report.
+    """
+    pairs = data.pairs or propose_pairs(
+        data.images.image_ids, data.images.study_uids, paragraphs_by_study(data.paragraphs)
+    )
+    if not pairs:
+        raise UsageError(
+            "nothing links an image to a paragraph: give pairs.csv, or reports whose study_uid is that of an image"
+        )
+    views = data.views or propose_views(pairs, {one.paragraph_id: one for one in data.paragraphs})
+    return replace(data, pairs=pairs, views=views)
+
+
+def make_image_feature(
+    data: LearningData, settings: Settings, *, seed: int, progress: Progress, checkpoint_dir: Path | None = None
+) -> ImageFeature:
+    """An image feature learnt on the views and, without labels, on all images."""
+    views = {view.image_id: CoarseTarget(view.valve, view.flow) for view in data.views}
+    with progress.stage("Training the image feature", 100) as advance:
+        return train_image_feature(
+            data.images.pixels,
+            [views.get(image) for image in data.images.image_ids],
+            settings.image_feature,
+            seed=seed,
+            groups=data.images.patients,
+            checkpoint_dir=checkpoint_dir,
+            on_progress=_percent(steps_of(advance)),
+        )
+
+
+def paired_features(
+    data: LearningData, pairs: Sequence[Pair], features: NDArray[np.float32], vectors: Vectors
+) -> PairedFeatures:
+    """The rows that a transform learns from.
+
+    Args:
+        data: Holds the images of all pairs.
+        pairs: One row each.
+        features: (N, d) of the data's images.
+        vectors: Of all paragraphs of the pairs.
+    """
+    rows = data.images.rows()
+    targets = concept_targets(data.paragraphs, vectors)
+    return PairedFeatures(
+        image_ids=tuple(pair.image_id for pair in pairs),
+        patients=tuple(data.images.patients[rows[pair.image_id]] for pair in pairs),
+        paragraph_ids=tuple(pair.paragraph_id for pair in pairs),
+        features=features[[rows[pair.image_id] for pair in pairs]],
+        targets=np.stack([targets[pair.paragraph_id] for pair in pairs]),
+    )
+
+
+def concept_targets(paragraphs: Sequence[Paragraph], vectors: Vectors) -> dict[str, NDArray[np.float32]]:
+    """The mean vector of all paragraphs that say the same, for each paragraph.
+
+    A pair tells what an image shows, not how its report words it; the mean keeps the first and drops the second.
+    """
+    groups: dict[frozenset[tuple[str, str, int, str]], list[str]] = defaultdict(list)
+    for paragraph in paragraphs:
+        groups[_statement(paragraph)].append(paragraph.paragraph_id)
+    means = {}
+    for members in groups.values():
+        mean = np.mean([vectors[name] for name in members], axis=0)
+        unit = np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), dtype=np.float32)
+        means.update(dict.fromkeys(members, unit))
+    return means
+
+
+def _statement(paragraph: Paragraph) -> frozenset[tuple[str, str, int, str]]:
+    return frozenset(
+        (one.valve.value, one.disease.value, int(one.severity.grade), one.assertion.value) for one in paragraph.findings
+    )
+
+
+def make_transform(paired: PairedFeatures, settings: Settings, *, seed: int, progress: Progress) -> Transform:
+    """A transform learnt on all rows."""
+    with progress.stage("Training the transform", 100) as advance:
+        return train_transform(
+            paired.features,
+            paired.targets,
+            paired.patients,
+            settings.transform,
+            seed=seed,
+            on_progress=_percent(steps_of(advance)),
+        )
+
+
+def settle_weak_pairs(
+    data: LearningData,
+    features: NDArray[np.float32],
+    vectors: Vectors,
+    settings: Settings,
+    *,
+    seed: int,
+    progress: Progress,
+) -> tuple[Pair, ...]:
+    """Proposed pairs, revised a few times by a transform that is learnt on the pairs so far."""
+    rows = data.images.rows()
+    studies = paragraphs_by_study(data.paragraphs)
+    candidates = {pair.image_id: studies[data.images.study_uids[rows[pair.image_id]]] for pair in data.pairs}
+    pairs = data.pairs
+    for _ in range(settings.learning.weak_rounds):
+        paired = paired_features(data, pairs, features, vectors)
+        places = make_transform(paired, settings, seed=seed, progress=progress).map(paired.features)
+        pairs = revise_pairs(pairs, dict(zip(paired.image_ids, places, strict=True)), candidates, vectors)
+    return pairs
+
+
+def make_index(
+    paragraphs: Sequence[Paragraph], vectors: Vectors, settings: Settings, *, text_space: str
+) -> ParagraphIndex:
+    """An index of paragraphs in their order."""
+    matrix = np.stack([vectors[one.paragraph_id] for one in paragraphs])
+    return ParagraphIndex.build(paragraphs, matrix, text_space=text_space, config=settings.index)
+
+
+def make_judgements(
+    paired: PairedFeatures,
+    paragraphs: Mapping[str, Paragraph],
+    index: ParagraphIndex,
+    settings: Settings,
+    *,
+    seed: int,
+    progress: Progress,
+) -> dict[Assertion, Judgement]:
+    """How far votes can be trusted, from votes on patients that the transform of their fold never saw.
+
+    Raises:
+        UsageError: If the pairs come from fewer than two patients.
+    """
+    readings = paragraph_readings(list(paragraphs.values()), settings.vote)
+    votes: list[PairVote] = []
+    right: list[bool] = []
+    folds = patient_folds(paired.patients, settings.labeller.folds, seed)
+    with progress.stage("Calibrating the labeller", int(folds.max()) + 1) as advance:
+        for fold in range(int(folds.max()) + 1):
+            seen, unseen = paired.rows(folds != fold), paired.rows(folds == fold)
+            transform = train_transform(seen.features, seen.targets, seen.patients, settings.transform, seed=seed)
+            cast = cast_votes(index, transform.map(unseen.features), unseen.patients, readings, settings.vote)
+            for name, one_image in zip(unseen.paragraph_ids, cast, strict=True):
+                stated = stated_presence(readings[name])
+                votes += one_image
+                right += [stated.get((one.valve, one.disease)) is one.is_present for one in one_image]
+            advance(1)
+    return fit_judgements(votes, right, settings.confidence, precision=settings.labeller.precision)
+
+
+def patient_folds(patients: Sequence[str], folds: int, seed: int) -> NDArray[np.int64]:
+    """(N,) fold of each row, 0..folds-1, all rows of a patient in one; fewer folds where there are fewer patients.
+
+    Raises:
+        UsageError: If there are fewer than two patients.
+    """
+    names = sorted(set(patients), key=lambda name: unit_hash(f"{seed}\0{name}"))
+    if len(names) < 2:
+        raise UsageError(f"confidence needs pairs of two or more patients, got {len(names)}; add pairs")
+    fold = {name: place % min(folds, len(names)) for place, name in enumerate(names)}
+    return np.array([fold[name] for name in patients], dtype=np.int64)
+
+
+def _percent(report: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    return lambda done, total: report(round(100 * done / max(total, 1)), 100)
