@@ -266,9 +266,11 @@ def _eight_bit(frame: np.ndarray[Any, Any], dataset: Dataset) -> Pixels:
     photometric = str(dataset.get("PhotometricInterpretation", "MONOCHROME2")).strip()
     if photometric == "PALETTE COLOR":
         return _coloured(frame, dataset)
+    pixels: Pixels = frame
     if frame.dtype != np.uint8:
-        frame = _to_eight_bits(frame, int(dataset.get("BitsStored", 8 * frame.dtype.itemsize)))
-    return np.ascontiguousarray(255 - frame if photometric == "MONOCHROME1" else frame, dtype=np.uint8)
+        pixels = _to_eight_bits(frame, int(dataset.get("BitsStored", 8 * frame.dtype.itemsize)))
+    shown: Pixels = np.ascontiguousarray(255 - pixels if photometric == "MONOCHROME1" else pixels)
+    return shown
 
 
 def _coloured(frame: np.ndarray[Any, Any], dataset: Dataset) -> Pixels:
@@ -279,7 +281,8 @@ def _coloured(frame: np.ndarray[Any, Any], dataset: Dataset) -> Pixels:
     palette = apply_color_lut(values, dataset)[..., :3]
     if palette.dtype == np.uint16:
         palette = palette >> 8
-    return np.take(palette.astype(np.uint8), frame, axis=0)
+    colours: Pixels = np.take(palette.astype(np.uint8), frame, axis=0)
+    return colours
 
 
 def _to_eight_bits(frame: np.ndarray[Any, Any], bits_stored: int) -> Pixels:

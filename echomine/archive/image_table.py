@@ -137,10 +137,21 @@ class ImageTable:
             _keep_problems(connection, source, [*rejected, *conflicts])
         return tuple(outcomes)
 
-    def keep_problems(self, source: int, rejected: Sequence[NewProblem]) -> None:
-        """Keeps problems of one source; one for the same place replaces the earlier one."""
+    def keep_problems(self, source: int, rejected: Sequence[NewProblem], *, sound: Sequence[str] = ()) -> None:
+        """Keeps problems of one source, one a place, and forgets earlier ones of places that are sound now."""
         with self._database.write() as connection:
+            _forget_problems(connection, source, sound)
             _keep_problems(connection, source, rejected)
+
+    def forget_table_problems(self, source: int, table: str) -> None:
+        """Forgets the problems of all rows of a table file, before it is read again."""
+        with self._database.write() as connection:
+            connection.execute(
+                delete(problems).where(
+                    problems.c.source_id == source,
+                    problems.c.relative_path.startswith(f"{table}#", autoescape=True),
+                )
+            )
 
     def problems(
         self, *, source: int | None = None, relative_paths: Collection[str] | None = None

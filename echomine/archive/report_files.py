@@ -86,6 +86,19 @@ def read_reports(path: Path, *, limits: ReportLimits | None = None) -> Iterator[
     return reader(path, chosen)
 
 
+def count_reports(path: Path) -> int:
+    """About how many reports there are to read, for a progress bar: text files, or lines of a table."""
+    try:
+        if path.is_dir():
+            return sum(entry.suffix.lower() in TEXT_SUFFIXES for entry in path.rglob("*"))
+        if path.suffix.lower() in TEXT_SUFFIXES:
+            return 1
+        with path.open("rb") as stream:
+            return sum(piece.count(b"\n") for piece in iter(lambda: stream.read(1 << 20), b""))
+    except OSError:
+        return 0
+
+
 def _read_folder(folder: Path, limits: ReportLimits) -> Iterator[ReportEntry | ItemProblem]:
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in TEXT_SUFFIXES and path.is_file():

@@ -10,16 +10,17 @@ STATED = 1.0
 """Confidence of a label that a report states: what it says is certain, whether it is right is another question."""
 
 
-def labels_of_exam(paragraphs: Sequence[Paragraph], *, lexicon: str) -> tuple[Label, ...]:
+def labels_of_exam(paragraphs: Sequence[Paragraph], *, lexicon: str, run: str = "") -> tuple[Label, ...]:
     """One label per valve and disease from all paragraphs of one exam, each with the span that it rests on.
 
     Args:
         paragraphs: Paragraphs of one exam, or of one report without an exam; none give no labels.
         lexicon: Version of the lexicon that read them.
+        run: The run that reads them.
     """
     origin = [(finding, paragraph) for paragraph in paragraphs for finding in paragraph.findings]
     folded = fold_findings(finding for finding, _ in origin)
-    return tuple(_label(finding, _paragraph_of(finding, origin), lexicon) for finding in folded)
+    return tuple(_label(finding, _paragraph_of(finding, origin), lexicon, run) for finding in folded)
 
 
 def _paragraph_of(folded: Finding, origin: Sequence[tuple[Finding, Paragraph]]) -> Paragraph:
@@ -32,7 +33,7 @@ def _paragraph_of(folded: Finding, origin: Sequence[tuple[Finding, Paragraph]]) 
     )
 
 
-def _label(finding: Finding, paragraph: Paragraph, lexicon: str) -> Label:
+def _label(finding: Finding, paragraph: Paragraph, lexicon: str, run: str) -> Label:
     return Label(
         source=LabelSource.REPORT,
         valve=finding.valve,
@@ -43,5 +44,6 @@ def _label(finding: Finding, paragraph: Paragraph, lexicon: str) -> Label:
         study_uid=paragraph.study_uid,
         patient=paragraph.patient,
         evidence=(Evidence(kind="span", reference=paragraph.report_id, span=finding.span),),
+        run=run,
         lexicon=lexicon,
     )

@@ -58,15 +58,15 @@ class ReportTable:
         with self._database.read() as connection:
             return {row.report_id: (row.content_sha256, row.lexicon) for row in connection.execute(query)}
 
-    def put(self, mined: Sequence[MinedReport]) -> None:
-        """Adds or replaces reports, and the report labels of their exams, in one transaction."""
+    def put(self, mined: Sequence[MinedReport], *, run: str = "") -> None:
+        """Adds or replaces reports, and the report labels of their exams, in one transaction of a run."""
         newest = {item.report.report_id: item for item in mined}
         with self._database.write() as connection:
             before = _places(connection, newest)
             connection.execute(delete(paragraphs).where(paragraphs.c.report_id.in_(list(newest))))
             insert_replacing(connection, reports, [_report_row(item) for item in newest.values()], key=("report_id",))
             _insert_paragraphs(connection, [p for item in newest.values() for p in item.paragraphs])
-            _label_exams(connection, before | _places(connection, newest))
+            _label_exams(connection, before | _places(connection, newest), run)
 
     def get(self, report_id: str) -> Report | None:
         """One report; None when the catalog has none of that id."""
@@ -200,7 +200,7 @@ def _places(connection: Connection, report_ids: Collection[str]) -> set[tuple[st
     return {(row.study_uid, "" if row.study_uid else row.report_id) for row in connection.execute(query)}
 
 
-def _label_exams(connection: Connection, places: Collection[tuple[str, str]]) -> None:
+def _label_exams(connection: Connection, places: Collection[tuple[str, str]], run: str) -> None:
     """Replaces the report labels of exams by those of all their reports together."""
     exams = [study for study, _ in places if study]
     single = [report for study, report in places if not study]
@@ -222,7 +222,7 @@ def _label_exams(connection: Connection, places: Collection[tuple[str, str]]) ->
     rows = [
         label_row(label)
         for exam in by_exam.values()
-        for label in labels_of_exam(exam, lexicon=lexicons[exam[0].report_id])
+        for label in labels_of_exam(exam, lexicon=lexicons[exam[0].report_id], run=run)
     ]
     if rows:
         connection.execute(insert(labels), rows)
