@@ -4,7 +4,7 @@ from echomine.domain.records import Finding, Span
 from echomine.domain.severity import SeverityInterval
 from echomine.domain.vocabulary import Assertion, Disease, Severity, Valve
 from echomine.reports.grades import interval_of, join_grades
-from echomine.reports.lexicon_files import Kind, Lexicon, standard_lexicon
+from echomine.reports.lexicon_files import Kind, Lexicon, WordLists, standard_lexicon
 from echomine.reports.mentions import Mention, find_mentions
 from echomine.reports.relations import SentenceReader
 from echomine.reports.scanning import Tokens, scan
@@ -15,9 +15,6 @@ from echomine.reports.sentences import Sentence, split_sentences
 FARTHEST_CARRY = 3
 """Sentences over which a valve stays the subject when none is named."""
 
-_CARE_WORDS = frozenset(
-    "under anesthesia anaesthesia anesthetic local sedation topical monitored lidocaine marcaine propofol fluoroscopy".split()
-)
 _NONE = SeverityInterval.exactly(Severity.NONE)
 _SECTION_ASSERTION = {
     "indication": Assertion.HISTORICAL,
@@ -53,10 +50,10 @@ def read_sentence(
 ) -> tuple[list[Finding], Context]:
     """The findings of one sentence, and the context for the next one."""
     mentions = find_mentions(tokens, lexicon, sentence.first, sentence.last)
-    mentions = join_grades(tokens, _without_anaesthesia(tokens, sentence, mentions))
-    view = SentenceView(tokens, mentions, sentence.first, sentence.last, context)
+    mentions = join_grades(tokens, _without_anaesthesia(tokens, sentence, mentions, lexicon.lists), lexicon.lists)
+    view = SentenceView(tokens, mentions, lexicon.lists, (sentence.first, sentence.last), context)
     statements = SentenceReader(view).statements() if mentions else []
-    scopes = find_scopes(tokens, mentions, sentence.first, sentence.last) if statements else []
+    scopes = find_scopes(tokens, mentions, lexicon.lists, sentence.first, sentence.last) if statements else []
     made = (_finding(tokens, sentence, statement, scopes) for statement in statements)
     return [finding for finding in made if finding is not None], _context_after(view, statements)
 
@@ -75,11 +72,13 @@ def _context_after(view: SentenceView, statements: list[Statement]) -> Context:
     )
 
 
-def _without_anaesthesia(tokens: Tokens, sentence: Sentence, mentions: list[Mention]) -> list[Mention]:
+def _without_anaesthesia(
+    tokens: Tokens, sentence: Sentence, mentions: list[Mention], lists: WordLists
+) -> list[Mention]:
     """The mentions without ``MAC`` where it is monitored anaesthesia care, not a calcified annulus."""
     care = sentence.section.startswith(("ANESTH", "ANAESTH"))
     if not care and "mac" in tokens.words[sentence.first : sentence.last + 1]:
-        care = not _CARE_WORDS.isdisjoint(tokens.words[sentence.first : sentence.last + 1])
+        care = not lists.anaesthesia.isdisjoint(tokens.words[sentence.first : sentence.last + 1])
     return [m for m in mentions if tokens.words[m.first] != "mac"] if care else mentions
 
 
@@ -106,13 +105,15 @@ def _assertion(sentence: Sentence, statement: Statement, disease: Disease, cue: 
         return Assertion(statement.implied)
     if disease is Disease.PROSTHESIS:
         return _assertion_of_device(sentence, cue)
+    if statement.grade == "none" and not cue:
+        return Assertion.NEGATED
+    return _assertion_of_cue(sentence, cue)
+
+
+def _assertion_of_cue(sentence: Sentence, cue: str) -> Assertion:
     if cue == AFTER:
         return Assertion.PRESENT
-    if cue:
-        return Assertion(cue)
-    if statement.grade == "none":
-        return Assertion.NEGATED
-    return _SECTION_ASSERTION.get(sentence.kind, Assertion.PRESENT)
+    return Assertion(cue) if cue else _SECTION_ASSERTION.get(sentence.kind, Assertion.PRESENT)
 
 
 def _assertion_of_device(sentence: Sentence, cue: str) -> Assertion:
@@ -150,22 +151,18 @@ def assertion_of(sentence: str, concept: str) -> Assertion:
 
     Where the concept stands more than once, an occurrence in the same capitals counts before the first one.
     """
-    place = _place_of(sentence, concept)
-    if place < 0:
-        return Assertion.PRESENT
     tokens = scan(sentence)
-    if not len(tokens):
-        return Assertion.PRESENT
-    lexicon = standard_lexicon()
+    place = _place_of(sentence, concept)
     end = place + len(concept)
-    inside = [i for i in range(len(tokens)) if tokens.starts[i] < end and tokens.ends[i] > place]
-    for part in split_sentences(tokens, lexicon):
-        if inside and part.first <= inside[-1] and inside[0] <= part.last:
-            mentions = join_grades(tokens, find_mentions(tokens, lexicon, part.first, part.last))
-            cue = strongest(find_scopes(tokens, mentions, part.first, part.last), inside[0], inside[-1])
-            if cue:
-                return Assertion.HISTORICAL if cue == AFTER else Assertion(cue)
-            return _SECTION_ASSERTION.get(part.kind, Assertion.PRESENT)
+    inside = [i for i in range(len(tokens)) if tokens.starts[i] < end and tokens.ends[i] > place >= 0]
+    lexicon = standard_lexicon()
+    for part in split_sentences(tokens, lexicon) if inside else ():
+        if part.first <= inside[-1] and inside[0] <= part.last:
+            mentions = find_mentions(tokens, lexicon, part.first, part.last)
+            mentions = join_grades(tokens, mentions, lexicon.lists)
+            scopes = find_scopes(tokens, mentions, lexicon.lists, part.first, part.last)
+            cue = strongest(scopes, inside[0], inside[-1])
+            return Assertion.HISTORICAL if cue == AFTER else _assertion_of_cue(part, cue)
     return Assertion.PRESENT
 
 

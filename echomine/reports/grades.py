@@ -5,11 +5,9 @@ from functools import cache
 
 from echomine.domain.severity import SeverityInterval
 from echomine.domain.vocabulary import Severity
-from echomine.reports.lexicon_files import Kind, Term
+from echomine.reports.lexicon_files import Kind, Term, WordLists
 from echomine.reports.mentions import Mention
 from echomine.reports.scanning import Tokens
-
-_BETWEEN = frozenset({"to", "/", "or", "–", "-", "and"})
 
 
 @cache
@@ -19,13 +17,13 @@ def interval_of(value: str) -> SeverityInterval:
     return SeverityInterval(Severity.from_word(low), Severity.from_word(high or low))
 
 
-def join_grades(tokens: Tokens, mentions: Sequence[Mention]) -> list[Mention]:
+def join_grades(tokens: Tokens, mentions: Sequence[Mention], lists: WordLists) -> list[Mention]:
     """The mentions with each run of severity words, and a bound before it, made one severity mention."""
     joined: list[Mention] = []
     for mention in mentions:
         if mention.kind is Kind.SEVERITY and joined:
             previous = joined[-1]
-            value = _join(tokens, previous, mention)
+            value = _join(tokens, previous, mention, lists)
             if value:
                 last = mention.last + (_closes(tokens, previous, mention))
                 joined[-1] = Mention(Kind.SEVERITY, Term(Kind.SEVERITY, value), previous.first, last)
@@ -34,13 +32,13 @@ def join_grades(tokens: Tokens, mentions: Sequence[Mention]) -> list[Mention]:
     return joined
 
 
-def _join(tokens: Tokens, left: Mention, right: Mention) -> str:
+def _join(tokens: Tokens, left: Mention, right: Mention, lists: WordLists) -> str:
     between = tokens.words[left.last + 1 : right.first]
     if left.kind is Kind.BOUND:
         return _bounded(left.term.value, right.term.value) if not between else ""
     if left.kind is not Kind.SEVERITY:
         return ""
-    if not between or (len(between) == 1 and between[0] in _BETWEEN - {"and"}):
+    if not between or (len(between) == 1 and between[0] in lists.range_words):
         return _range(left.term.value, right.term.value)
     return left.term.value if between == ["("] else ""
 

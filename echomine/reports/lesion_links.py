@@ -7,21 +7,6 @@ from echomine.reports.lexicon_files import Kind
 from echomine.reports.mentions import Mention
 from echomine.reports.sentence_view import SentenceView, Statement
 
-_PREPOSITIONS = frozenset(
-    {"of", "on", "in", "within", "involving", "across", "at", "through", "to", "affecting", "over", "from", "for"}
-)
-_RIGHT_LINKS = _PREPOSITIONS | frozenset(
-    "the a both present seen noted attached identified located is are was were adherent aspect tip tips side surface "
-    "base level visualized observed".split()
-)
-_POST_LINKS = frozenset(
-    ", ( : - = – which that is was are were appears appeared being graded as estimated to be judged felt considered at "
-    "in the it read now remains remained quantified only rated present seen noted".split()
-)
-_AFTER_GRADE = frozenset(
-    ", . ; ) ( / and by on in with at per but to from although when however which is was are were without now as for "
-    "seen noted present also based compared".split()
-)
 _FARTHEST_GRADE = 8
 _FARTHEST_VALVE = 12
 _UNGRADED = frozenset({Disease.PROSTHESIS, Disease.VEGETATION})
@@ -110,9 +95,13 @@ def rightwards(view: SentenceView, head: Mention) -> tuple[tuple[str, ...], int]
         mention = view.owner.get(place)
         word = view.words[place]
         if mention is None:
-            if word not in _RIGHT_LINKS and not _joins_heads(view, place):
+            if (
+                word not in view.lists.right_links
+                and word not in view.lists.prepositions
+                and not _joins_heads(view, place)
+            ):
                 break
-            led = led or word in _PREPOSITIONS
+            led = led or word in view.lists.prepositions
             place += 1
         elif mention.kind is Kind.VALVE and led and _is_place(view, mention):
             return view.group_from(mention)
@@ -147,7 +136,7 @@ def _is_place(view: SentenceView, mention: Mention) -> bool:
     closing = view.owner.get(after - 1)
     if closing is not None and closing.term.form != "adjective":
         return True
-    return after > view.last or view.words[after] in {"position", "positions", "area", ".", ",", ";", ")"}
+    return after > view.last or view.words[after] in view.lists.places
 
 
 def attributed(view: SentenceView, head: Mention) -> tuple[tuple[str, ...], int]:
@@ -175,7 +164,7 @@ def grade_after(view: SentenceView, head: Mention) -> str:
         mention = view.owner.get(place)
         word = view.words[place]
         if mention is None or word in {"which", "-"}:
-            if word not in _POST_LINKS:
+            if word not in view.lists.grade_links:
                 return ""
             place += 1
         elif mention.kind is Kind.FILLER:
@@ -191,8 +180,8 @@ def _ends_after(view: SentenceView, mention: Mention) -> bool:
     after = mention.last + 1
     following = view.owner.get(after)
     if following is not None and following.kind is Kind.FILLER:
-        return "severity" in view.words[after : following.last + 2] or "degree" in view.words[after : after + 2]
-    return after > view.last or view.words[after] in _AFTER_GRADE
+        return not view.lists.degree_words.isdisjoint(view.words[after : following.last + 2])
+    return after > view.last or view.words[after] in view.lists.grade_ends
 
 
 def shared_grade(view: SentenceView, head: Mention, coordinated: list[Statement]) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cache
 from importlib import resources
@@ -48,56 +48,121 @@ class Term(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WordLists:
+    """Function words, by what the engine uses them for; ``words.toml`` says what each list means."""
+
+    separators: frozenset[str] = frozenset()
+    range_words: frozenset[str] = frozenset()
+    away: frozenset[str] = frozenset()
+    aside: frozenset[str] = frozenset()
+    prepositions: frozenset[str] = frozenset()
+    right_links: frozenset[str] = frozenset()
+    places: frozenset[str] = frozenset()
+    grade_links: frozenset[str] = frozenset()
+    grade_ends: frozenset[str] = frozenset()
+    degree_words: frozenset[str] = frozenset()
+    normal_ends: frozenset[str] = frozenset()
+    bare_subjects: frozenset[str] = frozenset()
+    capable: frozenset[str] = frozenset()
+    exceptives: frozenset[str] = frozenset()
+    finite: frozenset[str] = frozenset()
+    seen: frozenset[str] = frozenset()
+    new_item: frozenset[str] = frozenset()
+    not_abbreviation: frozenset[str] = frozenset()
+    abbreviations: frozenset[str] = frozenset()
+    anaesthesia: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lexicon:
     """All terms, by their first word, the longest phrases first.
 
     Attributes:
+        lists: Function words.
         phrases: First word -> rows of (words, term).
         sections: Words of a heading -> kind of section.
         version: First 12 hex digits of the SHA-256 of the files.
     """
 
+    lists: WordLists
     phrases: Mapping[str, tuple[tuple[tuple[str, ...], Term], ...]]
     sections: Mapping[tuple[str, ...], str]
     version: str
 
 
 @cache
-def standard_lexicon() -> Lexicon:
-    """The lexicon that ships with echomine, built once per process."""
+def standard_lexicon(language: str = "en") -> Lexicon:
+    """The lexicon of a language that ships with echomine, built once per process.
+
+    Raises:
+        ConfigurationError: If there is none for the language; the message lists those there are.
+    """
+    return lexicon_from(standard_files(language))
+
+
+def standard_files(language: str = "en") -> dict[str, str]:
+    """The files of a language's lexicon, name -> TOML text, to be read as they are or extended.
+
+    Raises:
+        ConfigurationError: If there is none for the language.
+    """
     folder = resources.files("echomine.reports") / "lexicon"
-    files = {
-        entry.name: entry.read_text(encoding="utf-8") for entry in folder.iterdir() if entry.name.endswith(".toml")
-    }
-    return lexicon_from(files)
+    known = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    if language not in known:
+        raise ConfigurationError(f"no lexicon for language {language!r}, there are {', '.join(known)}")
+    entries = (folder / language).iterdir()
+    return {entry.name: entry.read_text(encoding="utf-8") for entry in entries if entry.name.endswith(".toml")}
 
 
 def lexicon_from(files: Mapping[str, str]) -> Lexicon:
-    """A lexicon of the texts of its files (name -> TOML); later names, in order of the alphabet, add to earlier ones.
+    """A lexicon of the texts of its files (name -> TOML).
+
+    A phrase that stands in two files means what the later one says, in the order given after the alphabet: a site's own
+    file is best named ``site.toml`` or later. A user adds terms by ``lexicon_from({**standard_files(), name: text})``.
 
     Raises:
         ConfigurationError: If a file is no TOML or breaks the schema; the message names file and line.
     """
     phrases: dict[str, dict[tuple[str, ...], Term]] = {}
     sections: dict[tuple[str, ...], str] = {}
+    lists: dict[str, frozenset[str]] = {}
     digest = hashlib.sha256()
     for name in sorted(files):
         digest.update(name.encode() + b"\0" + files[name].encode() + b"\0")
-        for words, term in _rows(name, files[name]):
+        content = _parsed(name, files[name])
+        _add_lists(name, content.get("words", {}), lists)
+        for words, term in _rows(name, files[name], content.get("term", [])):
             if term.kind is Kind.SECTION:
                 sections[words] = term.value
             else:
                 phrases.setdefault(words[0], {})[words] = term
     table = {first: tuple(sorted(rows.items(), key=lambda row: -len(row[0]))) for first, rows in phrases.items()}
-    return Lexicon(phrases=table, sections=sections, version=digest.hexdigest()[:12])
+    return Lexicon(lists=WordLists(**lists), phrases=table, sections=sections, version=digest.hexdigest()[:12])
 
 
-def _rows(name: str, text: str) -> Iterable[tuple[tuple[str, ...], Term]]:
+def _parsed(name: str, text: str) -> dict[str, Any]:
     try:
-        tables = tomllib.loads(text).get("term", [])
+        content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"lexicon file {name} is no valid TOML: {error}") from error
-    lines = [number for number, line in enumerate(text.splitlines(), 1) if line.strip() == "[[term]]"]
+    unknown = sorted(set(content) - {"term", "words"})
+    if unknown:
+        raise ConfigurationError(f"lexicon file {name} has a table {unknown[0]!r}, known are [[term]] and [words]")
+    return content
+
+
+def _add_lists(name: str, words: Mapping[str, Any], lists: dict[str, frozenset[str]]) -> None:
+    known = {entry.name for entry in fields(WordLists)}
+    for key, value in words.items():
+        if key not in known or not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+            raise ConfigurationError(
+                f"lexicon file {name}: {key!r} must be a list of texts named one of {', '.join(sorted(known))}"
+            )
+        lists[key] = lists.get(key, frozenset()) | frozenset(value)
+
+
+def _rows(name: str, text: str, tables: Iterable[Mapping[str, Any]]) -> Iterable[tuple[tuple[str, ...], Term]]:
+    lines = (number for number, line in enumerate(text.splitlines(), 1) if line.strip().startswith("[[term]]"))
     for line, table in zip(lines, tables, strict=True):
         term = _term(f"lexicon file {name}, line {line}", table)
         for phrase in table["phrases"]:

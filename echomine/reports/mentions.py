@@ -3,13 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from echomine.reports.lexicon_files import Kind, Lexicon, Term
+from echomine.reports.lexicon_files import Kind, Lexicon, Term, WordLists
 from echomine.reports.scanning import Tokens
-
-_WORD_AS = frozenset(
-    "well a an the compared described above needed if to follows noted per before previously in it there was being "
-    "seen of outlined such though directed tolerated".split()
-)
 
 
 class Mention(NamedTuple):
@@ -34,7 +29,7 @@ def find_mentions(tokens: Tokens, lexicon: Lexicon, first: int, last: int) -> li
                 size = len(phrase)
                 if index + size - 1 <= last and (size == 1 or tuple(words[index : index + size]) == phrase):
                     if term.case and not _is_abbreviation(
-                        tokens, index, size, mentions, guarded=term.case == "guarded"
+                        tokens, index, size, mentions, lexicon.lists, guarded=term.case == "guarded"
                     ):
                         continue
                     mentions.append(Mention(term.kind, term, index, index + size - 1))
@@ -44,7 +39,9 @@ def find_mentions(tokens: Tokens, lexicon: Lexicon, first: int, last: int) -> li
     return mentions
 
 
-def _is_abbreviation(tokens: Tokens, index: int, size: int, before: Sequence[Mention], *, guarded: bool) -> bool:
+def _is_abbreviation(
+    tokens: Tokens, index: int, size: int, before: Sequence[Mention], lists: WordLists, *, guarded: bool
+) -> bool:
     """Whether capitals are meant as an abbreviation: ``AS`` is, ``as`` is not, ``AS WELL`` is not, ``Mr.`` is not."""
     written = tokens.original(index)
     graded = bool(before) and before[-1].last == index - 1 and before[-1].kind in {Kind.SEVERITY, Kind.CUE}
@@ -55,5 +52,5 @@ def _is_abbreviation(tokens: Tokens, index: int, size: int, before: Sequence[Men
         return graded or listed
     following = tokens.words[index + size] if index + size < len(tokens) else ""
     if written == "AS":
-        return following not in _WORD_AS
+        return following not in lists.not_abbreviation
     return True

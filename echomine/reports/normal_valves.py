@@ -7,15 +7,6 @@ from echomine.reports.lexicon_files import Kind
 from echomine.reports.mentions import Mention
 from echomine.reports.sentence_view import ALL_VALVES, SentenceView, Statement
 
-_FOLLOWS = frozenset(
-    ", . ; ) ( / and or with in without except but for on as by to although other apart however for throughout".split()
-)
-_BARE_SUBJECT = frozenset(
-    "the valve valves leaflets leaflet itself it they is are was were be to appears appear appeared structurally overall "
-    "otherwise also essentially both all this but cusps and showed shows native morphology structure".split()
-)
-_CAPABLE = frozenset({"motion", "mobility", "opening", "excursion", "velocity", "flow", "gradient", "function"})
-_EXCEPTIVES = frozenset({"except", "other", "apart", "aside"})
 _FARTHEST = 12
 _NOT_BETWEEN = frozenset({Kind.STRUCTURE, Kind.LESION, Kind.STOP})
 
@@ -45,13 +36,14 @@ def normal_statements(view: SentenceView, mention: Mention) -> list[Statement]:
 
 def _excepted(view: SentenceView, mention: Mention) -> bool:
     return any(
-        m.kind is Kind.STOP and m.first > mention.last and view.words[m.first] in _EXCEPTIVES for m in view.mentions
+        m.kind is Kind.STOP and m.first > mention.last and view.words[m.first] in view.lists.exceptives
+        for m in view.mentions
     )
 
 
 def _stands_alone(view: SentenceView, mention: Mention) -> bool:
     after = mention.last + 1
-    return after > view.last or view.words[after] in _FOLLOWS
+    return after > view.last or view.words[after] in view.lists.normal_ends
 
 
 def _right(view: SentenceView, mention: Mention) -> _Called | None:
@@ -71,27 +63,42 @@ def _right(view: SentenceView, mention: Mention) -> _Called | None:
 
 def _goes_on(view: SentenceView, last: int) -> bool:
     """Whether ``normal`` speaks of something of the valve, not of the valve: ``normal aortic valve area``."""
-    return last < view.last and view.words[last + 1] in _CAPABLE | {"area"}
+    return last < view.last and view.words[last + 1] in view.lists.capable
 
 
 def _left(view: SentenceView, mention: Mention) -> _Called | None:
     """``the pulmonic and tricuspid valves were both normal``; or a subject carried from the sentence before."""
     if not {"valve", "valvular"}.isdisjoint(view.words[mention.first : mention.last + 1]):
         return _Called(ALL_VALVES, mention.first, mention.last)
+    nearest = _nearest_before(view, mention)
+    if nearest is None:
+        return _carried(view, mention)
+    if nearest.kind is not Kind.VALVE or not _is_subject(view, nearest, mention):
+        return None
+    valves, first = view.group_to(nearest)
+    return _Called(valves, first, mention.last)
+
+
+def _nearest_before(view: SentenceView, mention: Mention) -> Mention | None:
+    """The last valve, structure, lesion or clause break before a word like ``normal``."""
     for before in reversed(view.mentions):
         if before.first >= mention.first:
             continue
-        if before.kind in _NOT_BETWEEN and before.term.value != "verb":
-            return None
-        if before.kind is Kind.VALVE:
-            near = mention.first - before.last <= _FARTHEST
-            if not near or not view.can_be_subject(before) or _belongs_to_motion(view, before):
-                return None
-            valves, first = view.group_to(before)
-            return _Called(valves, first, mention.last)
-    carried = view.context.subject
-    bare = all(word in _BARE_SUBJECT or not word.isalpha() for word in view.words[view.first : mention.first])
-    return _Called(carried, mention.first, mention.last) if carried and bare else None
+        if before.kind is Kind.VALVE or (before.kind in _NOT_BETWEEN and before.term.value != "verb"):
+            return before
+    return None
+
+
+def _is_subject(view: SentenceView, valve: Mention, mention: Mention) -> bool:
+    near = mention.first - valve.last <= _FARTHEST
+    return near and view.can_be_subject(valve) and not _belongs_to_motion(view, valve)
+
+
+def _carried(view: SentenceView, mention: Mention) -> _Called | None:
+    words = view.words[view.first : mention.first]
+    bare = all(word in view.lists.bare_subjects or not word.isalpha() for word in words)
+    subject = view.context.subject
+    return _Called(subject, mention.first, mention.last) if subject and bare else None
 
 
 def _belongs_to_motion(view: SentenceView, valve: Mention) -> bool:

@@ -66,4 +66,5 @@ def scan(text: str) -> Tokens:
 
 def _joins(text: str, start: int, end: int) -> bool:
     """Whether a dash stands between two characters without a space, as in ``mild-to-moderate``."""
-    return 0 < start and end < len(text) and not text[start - 1].isspace() and not text[end].isspace()
+    inside = start > 0 and end < len(text)
+    return inside and not text[start - 1].isspace() and not text[end].isspace()

@@ -4,18 +4,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from echomine.domain.vocabulary import Assertion
-from echomine.reports.lexicon_files import Kind
+from echomine.reports.lexicon_files import Kind, WordLists
 from echomine.reports.mentions import Mention
 from echomine.reports.scanning import Tokens
 
 AFTER = "after"
-_NEW_ITEM = frozenset({",", "and", "with", "&"})
-_FINITE = frozenset(
-    "is are was were has had shows showed reveals revealed demonstrates demonstrated appears appeared".split()
-)
-_SEEN = frozenset(
-    "seen noted identified present appreciated visualized visualised detected found demonstrated evident observed".split()
-)
+_ENDED_BY_GRADES = frozenset({Assertion.NEGATED, Assertion.POSSIBLE, "none"})
 _RANK: dict[str, int] = {
     Assertion.NEGATED: 0,
     Assertion.FAMILY: 1,
@@ -37,31 +31,15 @@ class Scope(NamedTuple):
     cue_last: int
 
 
-def find_scopes(tokens: Tokens, mentions: Sequence[Mention], first: int, last: int) -> list[Scope]:
+def find_scopes(tokens: Tokens, mentions: Sequence[Mention], lists: WordLists, first: int, last: int) -> list[Scope]:
     """The scopes of all cues among the mentions of the sentence ``first`` to ``last``."""
+    reader = _ScopeReader(tokens.words, mentions, lists, first, last)
     scopes = []
     for index, mention in enumerate(mentions):
-        for begin, end, value in _reaches(tokens, mentions, index, (first, last)):
+        for begin, end, value in reader.reaches(index):
             if begin <= end:
                 scopes.append(Scope(begin, end, value, mention.first, mention.last))
     return scopes
-
-
-def _reaches(
-    tokens: Tokens, mentions: Sequence[Mention], index: int, sentence: tuple[int, int]
-) -> Iterator[tuple[int, int, str]]:
-    """First and last token, and value, of what a mention reaches forward and backward."""
-    mention = mentions[index]
-    term = mention.term
-    if mention.kind is Kind.SEVERITY and term.value == "none":
-        yield mention.last + 1, _reach_forward(tokens, mentions, index, sentence[1]), Assertion.NEGATED
-    if mention.kind is not Kind.CUE:
-        return
-    if term.direction != "backward":
-        end = _reach_forward(tokens, mentions, index, sentence[1])
-        yield mention.last + 1, min(end, mention.last + term.reach) if term.reach else end, term.value
-    if term.direction != "forward":
-        yield _reach_back(tokens, mentions, index, sentence[0]), mention.first - 1, term.value
 
 
 def strongest(scopes: Sequence[Scope], first: int, last: int) -> str:
@@ -75,46 +53,67 @@ def strongest(scopes: Sequence[Scope], first: int, last: int) -> str:
     return best
 
 
-def _reach_forward(tokens: Tokens, mentions: Sequence[Mention], index: int, last: int) -> int:
-    cue = mentions[index]
-    breakable = cue.term.value in {Assertion.NEGATED, Assertion.POSSIBLE}
-    for mention in mentions[index + 1 :]:
-        if mention.kind is Kind.STOP:
-            last = mention.first - 1
-            break
-        if breakable and mention.first > cue.last + 1 and _opens_graded_item(tokens, mention):
-            last = mention.first - 1
-            break
-    return _before_new_clause(tokens, cue.last + 1, last)
+class _ScopeReader:
+    """How far the cues of one sentence reach."""
 
+    def __init__(
+        self, words: Sequence[str], mentions: Sequence[Mention], lists: WordLists, first: int, last: int
+    ) -> None:
+        self.words, self.mentions, self.lists = words, mentions, lists
+        self.first, self.last = first, last
 
-def _opens_graded_item(tokens: Tokens, mention: Mention) -> bool:
-    graded = mention.kind is Kind.SEVERITY and mention.term.value != "none"
-    return graded and tokens.words[mention.first - 1] in _NEW_ITEM
+    def reaches(self, index: int) -> Iterator[tuple[int, int, str]]:
+        """First and last token, and value, of what a mention reaches forward and backward."""
+        mention = self.mentions[index]
+        term = mention.term
+        if mention.kind is Kind.SEVERITY and term.value == "none":
+            yield mention.last + 1, self._forward(index), Assertion.NEGATED
+        if mention.kind is not Kind.CUE:
+            return
+        if term.direction != "backward":
+            end = self._forward(index)
+            yield mention.last + 1, min(end, mention.last + term.reach) if term.reach else end, term.value
+        if term.direction != "forward":
+            yield self._backward(index), mention.first - 1, term.value
 
+    def _forward(self, index: int) -> int:
+        cue, last = self.mentions[index], self.last
+        breakable = cue.term.value in _ENDED_BY_GRADES
+        for mention in self.mentions[index + 1 :]:
+            new_item = breakable and mention.first > cue.last + 1 and self._opens_graded_item(mention)
+            if mention.kind is Kind.STOP or new_item:
+                last = mention.first - 1
+                break
+        return self._before_new_clause(cue.last + 1, last)
 
-def _before_new_clause(tokens: Tokens, first: int, last: int) -> int:
-    """Cut a scope at the comma before a clause with its own verb: ``no X, Y is Z`` but not ``no X, Y or Z is seen``."""
-    words, comma, opened = tokens.words, -1, 0
-    for index in range(first, last + 1):
-        opened += (words[index] == "(") - (words[index] == ")")
-        if opened < 0:
-            return index - 1
-        if words[index] == ",":
-            comma = index
-        elif words[index] in _FINITE and comma >= 0:
-            following = words[index + 1] if index < last else ""
-            return last if following in _SEEN else comma - 1
-    return last
+    def _opens_graded_item(self, mention: Mention) -> bool:
+        graded = mention.kind is Kind.SEVERITY and mention.term.value != "none"
+        return graded and self.words[mention.first - 1] in self.lists.new_item
 
+    def _before_new_clause(self, first: int, last: int) -> int:
+        """Cut a scope at a closing bracket, or at the comma before a clause with its own verb.
 
-def _reach_back(tokens: Tokens, mentions: Sequence[Mention], index: int, first: int) -> int:
-    cue = mentions[index]
-    for mention in reversed(mentions[:index]):
-        if mention.kind is Kind.STOP:
-            first = mention.last + 1
-            break
-    for place in range(cue.first - 1, first - 1, -1):
-        if tokens.words[place] in _FINITE and place < cue.first - 3:
-            return place
-    return first
+        ``no X, Y is Z`` ends before Y; ``no X, Y or Z is seen`` goes on.
+        """
+        words, comma, opened = self.words, -1, 0
+        for index in range(first, last + 1):
+            opened += (words[index] == "(") - (words[index] == ")")
+            if opened < 0:
+                return index - 1
+            if words[index] == ",":
+                comma = index
+            elif words[index] in self.lists.finite and comma >= 0:
+                following = words[index + 1] if index < last else ""
+                return last if following in self.lists.seen else comma - 1
+        return last
+
+    def _backward(self, index: int) -> int:
+        cue, first = self.mentions[index], self.first
+        for mention in reversed(self.mentions[:index]):
+            if mention.kind is Kind.STOP:
+                first = mention.last + 1
+                break
+        for place in range(cue.first - 4, first - 1, -1):
+            if self.words[place] in self.lists.finite:
+                return place
+        return first

@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from echomine.domain.vocabulary import Valve
-from echomine.reports.lexicon_files import Kind
+from echomine.reports.lexicon_files import Kind, WordLists
 from echomine.reports.mentions import Mention
 from echomine.reports.scanning import Tokens
 
 ALL_VALVES: tuple[str, ...] = tuple(Valve)
-SEPARATORS = frozenset({",", "and", "or", "/", "&", "nor", "+", "plus"})
 BLOCKING = frozenset({"chamber", "septum", "vessel", "pericardium"})
-_AWAY = frozenset({"from", "across", "than", "through", "between", "by", "to", "via", "crossing", "past", "cross"})
 
 
 class Statement(NamedTuple):
@@ -59,22 +57,31 @@ class SentenceView:
     Args:
         tokens: The tokens of the report.
         mentions: Mentions of the sentence, grades joined.
-        first, last: Its tokens, both included.
+        lists: Function words of the language.
+        span: Its first and last token, both included.
         context: What earlier sentences leave.
     """
 
-    __slots__ = ("context", "first", "last", "mentions", "owner", "words")
+    __slots__ = ("context", "first", "last", "lists", "mentions", "owner", "words")
 
-    def __init__(self, tokens: Tokens, mentions: Sequence[Mention], first: int, last: int, context: Context) -> None:
+    def __init__(
+        self,
+        tokens: Tokens,
+        mentions: Sequence[Mention],
+        lists: WordLists,
+        span: tuple[int, int],
+        context: Context,
+    ) -> None:
         self.words = tokens.words
         self.mentions = mentions
-        self.first, self.last = first, last
+        self.lists = lists
+        self.first, self.last = span
         self.context = context
         self.owner = {token: m for m in mentions for token in range(m.first, m.last + 1)}
 
     def separates(self, place: int) -> bool:
         """Whether a list word or comma stands at a token."""
-        return self.words[place] in SEPARATORS
+        return self.words[place] in self.lists.separators
 
     def names(self, mention: Mention) -> tuple[str, ...]:
         """The valves that a valve mention names."""
@@ -144,7 +151,7 @@ class SentenceView:
 
     def _led_away(self, mention: Mention) -> bool:
         before = self.words[max(self.first, mention.first - 2) : mention.first]
-        return any(word in _AWAY for word in before)
+        return any(word in self.lists.away for word in before)
 
     def blocked(self, until: int) -> bool:
         """Whether a chamber, vessel or septum is spoken of at or before a token, so that no subject is carried."""
@@ -162,4 +169,4 @@ class SentenceView:
 
     def _aside(self, mention: Mention) -> bool:
         """Whether a valve is named in passing: ``because of shadowing from the aortic valve``."""
-        return any(word in {"because", "shadowing", "adjacent"} for word in self.words[self.first : mention.first])
+        return any(word in self.lists.aside for word in self.words[self.first : mention.first])

@@ -3,10 +3,9 @@
 from typing import NamedTuple
 
 from echomine.reports.lexicon_files import Lexicon
-from echomine.reports.scanning import BLANK_LINE, LINE_BREAK, NO_BREAK, Tokens
+from echomine.reports.scanning import BLANK_LINE, NO_BREAK, Tokens
 
 LONGEST_SENTENCE = 160
-_NO_END = frozenset({"dr", "st", "mrs", "ms", "vs", "approx", "sq", "no", "e.g", "i.e", "cf", "prof", "drs"})
 _LONGEST_HEADING = 6
 _STOPS = frozenset({".", "!", "?", ";"})
 
@@ -39,6 +38,7 @@ class _Splitter:
         self.tokens = tokens
         self.words = tokens.words
         self.sections = lexicon.sections
+        self.abbreviations = lexicon.lists.abbreviations
         self.found: list[Sentence] = []
         self.start = 0
         self.section, self.kind = "", ""
@@ -56,28 +56,26 @@ class _Splitter:
 
     def _step(self, index: int) -> int:
         """Handle one token, return the next one."""
+        after = self._opening(index) if index == self.start else 0
+        if after:
+            return after
         word = self.words[index]
-        if index == self.start:
-            after = self._marker(index)
-            if after:
-                self.start, self.fresh = after, True
-                return after
-            after = self._bare_heading(index)
-            if after:
-                return after
-        elif word == ")" and self._inline_marker(index):
-            self._close(index - 2)
-            self.start, self.fresh = index + 1, True
-            return index + 1
         if word == ":":
             return self._colon(index)
-        if word in _STOPS and self._ends(index):
-            self._close(index)
-            self.start = index + 1
-        elif index - self.start >= LONGEST_SENTENCE:
+        if word == ")" and index > self.start and self._inline_marker(index):
+            self._close(index - 2)
+            self.start, self.fresh = index + 1, True
+        elif (word in _STOPS and self._ends(index)) or index - self.start >= LONGEST_SENTENCE:
             self._close(index)
             self.start = index + 1
         return index + 1
+
+    def _opening(self, index: int) -> int:
+        """The token after a list marker or a heading that fills its line, or 0."""
+        after = self._marker(index)
+        if after:
+            self.start, self.fresh = after, True
+        return after or self._bare_heading(index)
 
     def _break(self, index: int) -> None:
         """A line ends before this token."""
@@ -191,7 +189,7 @@ class _Splitter:
         if self.words[index] != ".":
             return True
         before = self.words[index - 1] if index > self.start else ""
-        if before in _NO_END:
+        if before in self.abbreviations:
             return before in {"ms", "no"} and self.tokens.original(index - 1).isupper()
         tokens = self.tokens
         touching = index + 1 < len(tokens) and tokens.starts[index + 1] == tokens.ends[index]
