@@ -22,6 +22,8 @@ from echomine.domain.records import UltrasoundRegion
 from echomine.doppler.display import Pixels
 from echomine.doppler.region import Box, box_inside, calibration_of, choose_spectral_region
 
+RLE_LOSSLESS = "1.2.840.10008.1.2.5"
+"""Its frames state no size; bytes that look like a JPEG marker occur in them by chance."""
 DEFLATED = frozenset({"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.8.1", "1.2.840.10008.1.2.4.95"})
 """Deflated data set, deflated frames, and JPIP deflate: inflating has no limit in the reader."""
 ULTRASOUND_CLASSES = frozenset(f"1.2.840.10008.5.1.4.1.1.{tail}" for tail in ("3", "3.1", "6", "6.1", "6.2", "6.3"))
@@ -237,7 +239,8 @@ def _first_frame(dataset: Dataset, limits: ReadLimits) -> np.ndarray[Any, Any]:
 
 def _check_codestream(dataset: Dataset, limits: ReadLimits) -> None:
     """A compressed frame states its own size, which may be larger than the header's."""
-    if not dataset.file_meta.get("TransferSyntaxUID") or not dataset.file_meta.TransferSyntaxUID.is_compressed:
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    if not syntax or not syntax.is_compressed or syntax == RLE_LOSSLESS:
         return
     size = encoded_size(dataset.PixelData)
     if size is not None and size[0] * size[1] > limits.frame_samples:
