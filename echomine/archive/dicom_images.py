@@ -291,4 +291,5 @@ def _coloured(frame: np.ndarray[Any, Any], dataset: Dataset) -> Pixels:
 def _to_eight_bits(frame: np.ndarray[Any, Any], bits_stored: int) -> Pixels:
     shifted = frame.astype(np.int64) + (2 ** (bits_stored - 1) if frame.dtype.kind == "i" else 0)
     scaled = shifted >> (bits_stored - 8) if bits_stored > 8 else shifted << (8 - bits_stored)
-    return np.clip(scaled, 0, 255).astype(np.uint8)
+    pixels: Pixels = np.clip(scaled, 0, 255).astype(np.uint8)
+    return pixels
