@@ -52,7 +52,5 @@ def json_from_bytes(files: Mapping[str, bytes], name: str) -> Any:  # noqa: ANN4
 
 def _file(files: Mapping[str, bytes], name: str) -> bytes:
     if name not in files:
-        raise ArtifactError(
-            f"{name} is missing, the generation holds {', '.join(sorted(files)) or 'nothing'}"
-        )
+        raise ArtifactError(f"{name} is missing, the generation holds {', '.join(sorted(files)) or 'nothing'}")
     return files[name]

@@ -69,9 +69,7 @@ class ParagraphColumns:
     def joined(self, other: "ParagraphColumns") -> "ParagraphColumns":
         """These rows, then those of another."""
         names = [entry.name for entry in fields(self)]
-        return ParagraphColumns(
-            **{name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in names}
-        )
+        return ParagraphColumns(**{name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in names})
 
     def passing(self, wanted: ParagraphFilter) -> NDArray[np.bool_]:
         """(N,) whether each paragraph passes the filter."""

@@ -65,9 +65,7 @@ class ConfidenceModel:
     curve: tuple[tuple[float, float], ...] = ()
 
     @classmethod
-    def fit(
-        cls, features: ArrayLike, correct: ArrayLike, config: ConfidenceConfig | None = None
-    ) -> "ConfidenceModel":
+    def fit(cls, features: ArrayLike, correct: ArrayLike, config: ConfidenceConfig | None = None) -> "ConfidenceModel":
         """The model of validation votes.
 
         Args:
@@ -83,9 +81,7 @@ class ConfidenceModel:
         mean, scale = rows.mean(axis=0), rows.std(axis=0)
         scale = np.where(scale < 1e-9, 1.0, scale)
         weights, bias = _logistic((rows - mean) / scale, _smoothed(right), config.penalty)
-        plain = cls(
-            mean=tuple(mean.tolist()), scale=tuple(scale.tolist()), weights=tuple(weights.tolist()), bias=bias
-        )
+        plain = cls(mean=tuple(mean.tolist()), scale=tuple(scale.tolist()), weights=tuple(weights.tolist()), bias=bias)
         if len(rows) < config.isotonic_from:
             return plain
         curve = _isotonic(plain.predict(rows), right)
@@ -214,9 +210,7 @@ def _logistic(
     return beta[:-1], float(beta[-1])
 
 
-def _isotonic(
-    probability: NDArray[np.float64], right: NDArray[np.float64]
-) -> tuple[tuple[float, float], ...]:
+def _isotonic(probability: NDArray[np.float64], right: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
     from sklearn.isotonic import IsotonicRegression
 
     fitted = IsotonicRegression(out_of_bounds="clip").fit(probability, right)

@@ -386,9 +386,7 @@ def _from_description(
     )
     index = _read_index(files["index.faiss"])
     if index.ntotal != len(columns):
-        raise ArtifactError(
-            f"the index holds {index.ntotal} vectors for {len(columns)} paragraphs: build it anew"
-        )
+        raise ArtifactError(f"the index holds {index.ntotal} vectors for {len(columns)} paragraphs: build it anew")
     return cls(
         index,
         columns,

@@ -40,9 +40,7 @@ def learn_text_space(
         ConfigurationError: If no token is frequent enough, or the named model cannot be loaded.
     """
     if not paragraphs:
-        raise UsageError(
-            "a text space needs at least one paragraph that names a valve, got none: add reports"
-        )
+        raise UsageError("a text space needs at least one paragraph that names a valve, got none: add reports")
     config = config or TextSpaceConfig()
     space: TextSpace
     if config.kind is TextSpaceKind.TFIDF_SVD:

@@ -88,9 +88,7 @@ class TransformerSpace:
         )
         space = cls(config, *_load(config.model), trained)
         if space.fingerprint() != description["fingerprint"]:
-            raise ArtifactError(
-                f"the encoder at {config.model} is not the one of this text space: learn it anew"
-            )
+            raise ArtifactError(f"the encoder at {config.model} is not the one of this text space: learn it anew")
         return space
 
     def fingerprint(self) -> str:
@@ -120,9 +118,7 @@ def encode_with_transformer(
     """
     texts = list(dict.fromkeys(paragraph.text for paragraph in paragraphs))
     place = {text: row for row, text in enumerate(texts)}
-    empty = TrainedParagraphs(
-        paragraph_ids=(), rows=np.zeros(0, np.int64), distinct=np.zeros((0, 0), np.float32)
-    )
+    empty = TrainedParagraphs(paragraph_ids=(), rows=np.zeros(0, np.int64), distinct=np.zeros((0, 0), np.float32))
     space = TransformerSpace(config, *_load(config.model), empty)
     rows = []
     for done, text in enumerate(texts, start=1):

@@ -44,9 +44,7 @@ class VoteConfig:
         if self.k < 1 or self.temperature <= 0:
             raise ConfigurationError(f"a vote needs k >= 1 and a temperature > 0, got {self}")
         if not (0 < self.quantile < _MIDDLE and 0 <= self.min_support <= 1):
-            raise ConfigurationError(
-                f"a vote needs 0 < quantile < 0.5 and a share as min_support, got {self}"
-            )
+            raise ConfigurationError(f"a vote needs 0 < quantile < 0.5 and a share as min_support, got {self}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
