@@ -76,7 +76,7 @@ def _without_anaesthesia(
     tokens: Tokens, sentence: Sentence, mentions: list[Mention], lists: WordLists
 ) -> list[Mention]:
     """The mentions without ``MAC`` where it is monitored anaesthesia care, not a calcified annulus."""
-    care = sentence.section.startswith(("ANESTH", "ANAESTH"))
+    care = "ANESTH" in sentence.section or "ANAESTH" in sentence.section
     if not care and "mac" in tokens.words[sentence.first : sentence.last + 1]:
         care = not lists.anaesthesia.isdisjoint(tokens.words[sentence.first : sentence.last + 1])
     return [m for m in mentions if tokens.words[m.first] != "mac"] if care else mentions

@@ -125,14 +125,17 @@ def _joins_heads(view: SentenceView, place: int) -> bool:
 def _coordinates(view: SentenceView, mention: Mention) -> bool:
     if mention.kind is Kind.LESION:
         return mention.term.form == "noun"
+    if mention.kind is Kind.STRUCTURE:
+        return mention.term.value == "finding"
     return mention.kind is Kind.CUE and view.words[mention.first] == "nor" and mention.first == mention.last
 
 
 def _is_place(view: SentenceView, mention: Mention) -> bool:
     """Whether a valve mention is a place by itself; an adjective needs ``position`` or the end of the phrase."""
-    if mention.term.form != "adjective":
-        return True
     after = view.group_from(mention)[1] + 1
+    if mention.term.form != "adjective":
+        following = view.owner.get(after)
+        return following is None or following.kind is not Kind.STRUCTURE or mention.term.form != "part"
     closing = view.owner.get(after - 1)
     if closing is not None and closing.term.form != "adjective":
         return True

@@ -71,6 +71,7 @@ class WordLists:
     not_abbreviation: frozenset[str] = frozenset()
     abbreviations: frozenset[str] = frozenset()
     anaesthesia: frozenset[str] = frozenset()
+    pronouns: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,8 @@ from typing import NamedTuple
 from echomine.reports.lexicon_files import Kind, Lexicon, Term, WordLists
 from echomine.reports.scanning import Tokens
 
+_LISTED = frozenset({Kind.LESION, Kind.SEVERITY})
+
 
 class Mention(NamedTuple):
     """A term at tokens ``first`` to ``last``, both included."""
@@ -45,7 +47,7 @@ def _is_abbreviation(
     """Whether capitals are meant as an abbreviation: ``AS`` is, ``as`` is not, ``AS WELL`` is not, ``Mr.`` is not."""
     written = tokens.original(index)
     graded = bool(before) and before[-1].last == index - 1 and before[-1].kind in {Kind.SEVERITY, Kind.CUE}
-    listed = len(before) > 0 and before[-1].kind is Kind.LESION and index - before[-1].last <= 2
+    listed = len(before) > 0 and before[-1].kind in _LISTED and index - before[-1].last <= 2
     if not written.isupper():
         return graded and written.islower() and written not in {"as", "pa", "la", "ef"}
     if guarded:

@@ -1,6 +1,6 @@
 """Tying each lesion of a sentence to its valves and its grade."""
 
-from echomine.domain.vocabulary import Disease
+from echomine.domain.vocabulary import Assertion, Disease
 from echomine.reports.lesion_links import attributed, grade_after, leftwards, rightwards, shared_grade
 from echomine.reports.lexicon_files import Kind
 from echomine.reports.mentions import Mention
@@ -30,6 +30,8 @@ class SentenceReader:
                 made = normal_statements(self.view, mention)
             elif mention.kind is Kind.ANAPHORA:
                 made = self._same_again(mention)
+            elif mention.kind is Kind.CUE:
+                made = self._no_more(mention, found)
             else:
                 continue
             found.extend(made)
@@ -63,8 +65,9 @@ class SentenceReader:
         ]
 
     def _valves_of(self, head: Mention, first: int, coordinated: list[Statement]) -> tuple[tuple[str, ...], int]:
-        find = attributed if head.term.form == "adjective" else rightwards
-        found, last = find(self.view, head)
+        found, last = attributed(self.view, head) if head.term.form == "adjective" else ((), head.last)
+        if not found:
+            found, last = rightwards(self.view, head)
         if found:
             return found, last
         if coordinated:
@@ -100,3 +103,20 @@ class SentenceReader:
             for valve in valves
             for disease, grade, detail in kinds
         ]
+
+    def _no_more(self, cue: Mention, found: list[Statement]) -> list[Statement]:
+        """``moderate in the past, but that was not significant``: the lesion spoken of is gone."""
+        backward = cue.term.value == Assertion.NEGATED and cue.term.direction == "backward"
+        if not backward or not found or not self._is_pronoun_clause(cue):
+            return []
+        last = found[-1]
+        return [last._replace(grade="", head=(cue.first, cue.last), last=cue.last, implied=Assertion.NEGATED)]
+
+    def _is_pronoun_clause(self, cue: Mention) -> bool:
+        """Whether the clause of a cue has a pronoun for its subject, and the clause before it speaks of the past."""
+        before = [m for m in self.view.mentions if m.last < cue.first]
+        stops = [m for m in before if m.kind is Kind.STOP]
+        if not stops or any(m.kind is Kind.LESION and m.first > stops[-1].last for m in before):
+            return False
+        past = any(m.kind is Kind.CUE and m.term.value == Assertion.HISTORICAL for m in before)
+        return past and self.view.words[cue.first - 1] in self.view.lists.pronouns
