@@ -16,9 +16,7 @@ from echomine.synthetic.plan import plan_archive
 from echomine.synthetic.screen import colour_table, put_text
 
 SEED = 2021
-CONFIG = ArchiveConfig(
-    n_reported_pairs=10, n_unreported_images=18, n_valve_paragraphs=100, n_views=18, compact=True
-)
+CONFIG = ArchiveConfig(n_reported_pairs=10, n_unreported_images=18, n_valve_paragraphs=100, n_views=18, compact=True)
 _SPECIAL_SEED = 2022
 _SPECIAL_CONFIG = ArchiveConfig(
     n_reported_pairs=0, n_unreported_images=5, n_valve_paragraphs=0, n_views=0, compact=True
@@ -45,9 +43,7 @@ def write_samples(directory: Path) -> None:
 def special_files() -> dict[str, bytes]:
     """The unusual files by name: cut off, uncalibrated, with a burned-in name, and two screenshots."""
     plan, _ = plan_archive(_SPECIAL_CONFIG, _SPECIAL_SEED)
-    cut, bare, named, *screenshots = (
-        draw_image(_SPECIAL_CONFIG, _SPECIAL_SEED, image) for image in plan.images
-    )
+    cut, bare, named, *screenshots = (draw_image(_SPECIAL_CONFIG, _SPECIAL_SEED, image) for image in plan.images)
     whole = dicom_bytes(cut)
     files = {
         "truncated.dcm": whole[: len(whole) * 2 // 5],

@@ -48,7 +48,11 @@ class DrawnImage:
 
 def draw_image(config: ArchiveConfig, seed: int, plan: ImagePlan) -> DrawnImage:
     """Draw one image; it depends on the seed and the plan's indices alone."""
-    exam = exam_state(config, seed, plan.exam)
+    return draw_exam_image(config, seed, plan, exam_state(config, seed, plan.exam))
+
+
+def draw_exam_image(config: ArchiveConfig, seed: int, plan: ImagePlan, exam: ExamState) -> DrawnImage:
+    """Draw one image of a patient whose state is given, instead of the one the plan would lead to."""
     rng = generator(seed, Stream.IMAGE, plan.image_index)
     state = exam.valves[plan.valve]
     settings = choose_settings(config, plan.valve, plan.mode, needed_mps(exam, state, plan.mode), rng)

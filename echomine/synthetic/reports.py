@@ -135,11 +135,15 @@ def reported_grades(config: ArchiveConfig, state: ExamState, rng: np.random.Gene
 def _read_grade(config: ArchiveConfig, latent: float, rng: np.random.Generator) -> Severity:
     """The grade, one step off with the configured probability; only a latent near an edge is misread."""
     grade = grade_of(latent)
-    within, turn = latent - int(grade), rng.random()
-    near_edge = within < _EDGE_WIDTH or within > 1 - _EDGE_WIDTH
-    if grade is Severity.NONE or not near_edge or turn > config.reader_disagreement / (2 * _EDGE_WIDTH):
+    place, turn = latent - int(grade), rng.random()
+    if grade is Severity.NONE:
         return grade
-    return Severity(int(np.clip(grade + (-1 if within < 0.5 else 1), Severity.TRACE, Severity.SEVERE)))
+    step = (place > 1 - _EDGE_WIDTH) - (place < _EDGE_WIDTH)
+    edges = 1 if grade in (Severity.TRACE, Severity.SEVERE) else 2
+    other = grade + step
+    if turn > config.reader_disagreement / (edges * _EDGE_WIDTH) or not Severity.TRACE <= other <= Severity.SEVERE:
+        return grade
+    return Severity(other)
 
 
 def _cut(draft: ReportDraft, allowed: int) -> ReportDraft:

@@ -53,8 +53,8 @@ def profile_table(profile: Profile, slope_db: int = 4) -> Levels:
     """Level in dB over the velocity as a part of the envelope, 0..1.4 in steps of 1/256."""
     part = np.arange(int(_PROFILE_REACH * _STEPS_PER_UNIT)) / _STEPS_PER_UNIT
     if profile is Profile.FILLED:
-        beyond = np.clip(part - 1.02, 0, None)
-        table = 0.4 * slope_db - slope_db * part - 60.0 * np.clip(part - 0.9, 0, None) - 500 * beyond**1.5
+        feather = 90.0 * np.clip(part - 0.88, 0, None) + 500.0 * np.clip(part - 1.0, 0, None) ** 1.5
+        table = slope_db * (0.4 - part) - feather
     elif profile is Profile.BAND:
         table = -26.0 * np.abs((part - 0.84) / 0.22) ** 2.2 + 1.0
         table = np.where(part < 0.84, np.maximum(table, -19.0), table)
