@@ -133,7 +133,7 @@ def _after_group_2(tag: BaseTag, _vr: str | None, _length: int) -> bool:
 
 def _check_whole(dataset: Dataset) -> None:
     """A file that was cut off has no elements, or a last one that is shorter than it says."""
-    last: Any = dataset.get_item(max(dataset.keys())) if len(dataset) else None
+    last: Any = dataset.get_item(max(dataset.keys()), keep_deferred=True) if len(dataset) else None
     if last is None:
         if len(getattr(dataset, "file_meta", ())):
             raise ItemError(Reason.TRUNCATED, "the file is cut off; copy it again")
@@ -202,7 +202,7 @@ def _regions(dataset: Dataset) -> Iterator[UltrasoundRegion]:
 
 def _number(item: Dataset, tag: int, code: str) -> Any:  # noqa: ANN401 - int or float, by code
     """A finite number of a region item, else None; from its bytes, which is much faster than by name."""
-    element: Any = item.get_item(tag) if tag in item else None
+    element: Any = item.get_item(tag, keep_deferred=True) if tag in item else None
     if element is None:
         return None
     try:
