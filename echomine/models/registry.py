@@ -32,8 +32,7 @@ class Registry(Generic[EntryT]):
         """
         if not name or name in self._entries:
             raise ConfigurationError(
-                f"the name {name!r} of a {self.kind} is taken or empty, choose another than "
-                f"{', '.join(self.names())}"
+                f"the name {name!r} of a {self.kind} is taken or empty, choose another than {', '.join(self.names())}"
             )
         self._entries[name] = entry
 
@@ -46,9 +45,7 @@ class Registry(Generic[EntryT]):
         try:
             return self._entries[name]
         except KeyError:
-            raise UsageError(
-                f"no {self.kind} is called {name!r}, there are {', '.join(self.names())}"
-            ) from None
+            raise UsageError(f"no {self.kind} is called {name!r}, there are {', '.join(self.names())}") from None
 
     def names(self) -> tuple[str, ...]:
         """All names, sorted."""

@@ -51,9 +51,7 @@ def torchvision_network(name: str, *, classes: int, in_channels: int) -> nn.Modu
         classes: Outputs.
         in_channels: Channels of the pictures; 3 leaves the network as published.
     """
-    network: nn.Module = torchvision.models.get_model(
-        name, weights=None, num_classes=classes, **BACKBONES[name]
-    )
+    network: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=classes, **BACKBONES[name])
     if in_channels != 3:
         _replace_first_convolution(network, in_channels)
     return _accepting_any_channels(network)

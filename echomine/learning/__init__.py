@@ -1,0 +1,1 @@
+"""Training of networks with Lightning: image feature, transform into text space, direct baseline."""
