@@ -86,7 +86,7 @@ class Lexicon:
     """
 
     lists: WordLists
-    phrases: Mapping[str, tuple[tuple[tuple[str, ...], Term], ...]]
+    phrases: Mapping[str, tuple[tuple[list[str], Term], ...]]
     sections: Mapping[tuple[str, ...], str]
     version: str
 
@@ -137,8 +137,12 @@ def lexicon_from(files: Mapping[str, str]) -> Lexicon:
                 sections[words] = term.value
             else:
                 phrases.setdefault(words[0], {})[words] = term
-    table = {first: tuple(sorted(rows.items(), key=lambda row: -len(row[0]))) for first, rows in phrases.items()}
+    table = {first: _longest_first(rows) for first, rows in phrases.items()}
     return Lexicon(lists=WordLists(**lists), phrases=table, sections=sections, version=digest.hexdigest()[:12])
+
+
+def _longest_first(rows: Mapping[tuple[str, ...], Term]) -> tuple[tuple[list[str], Term], ...]:
+    return tuple((list(words), term) for words, term in sorted(rows.items(), key=lambda row: -len(row[0])))
 
 
 def _parsed(name: str, text: str) -> dict[str, Any]:

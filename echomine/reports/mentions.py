@@ -1,11 +1,12 @@
 """Finding the terms of the lexicon in a token sequence: longest match, left to right, without overlap."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
-from echomine.reports.lexicon_files import Kind, Lexicon, Term, WordLists
+from echomine.reports.abbreviations import Written, is_abbreviation
+from echomine.reports.lexicon_files import Kind, Lexicon, Term
 from echomine.reports.scanning import Tokens
 
+_GRADING = frozenset({Kind.SEVERITY, Kind.CUE})
 _LISTED = frozenset({Kind.LESION, Kind.SEVERITY})
 
 
@@ -25,34 +26,44 @@ def find_mentions(tokens: Tokens, lexicon: Lexicon, first: int, last: int) -> li
     index = first
     while index <= last:
         rows = table.get(words[index])
-        step = 1
-        if rows is not None:
-            for phrase, term in rows:
-                size = len(phrase)
-                if index + size - 1 <= last and (size == 1 or tuple(words[index : index + size]) == phrase):
-                    if term.case and not _is_abbreviation(
-                        tokens, index, size, mentions, lexicon.lists, guarded=term.case == "guarded"
-                    ):
-                        continue
-                    mentions.append(Mention(term.kind, term, index, index + size - 1))
-                    step = size
-                    break
-        index += step
+        found = _longest(tokens, lexicon, rows, index, last, mentions) if rows is not None else None
+        if found is not None:
+            mentions.append(found)
+            index = found.last
+        index += 1
     return mentions
 
 
-def _is_abbreviation(
-    tokens: Tokens, index: int, size: int, before: Sequence[Mention], lists: WordLists, *, guarded: bool
-) -> bool:
-    """Whether capitals are meant as an abbreviation: ``AS`` is, ``as`` is not, ``AS WELL`` is not, ``Mr.`` is not."""
-    written = tokens.original(index)
-    graded = bool(before) and before[-1].last == index - 1 and before[-1].kind in {Kind.SEVERITY, Kind.CUE}
-    listed = len(before) > 0 and before[-1].kind in _LISTED and index - before[-1].last <= 2
-    if not written.isupper():
-        return graded and written.islower() and written not in {"as", "pa", "la", "ef"}
-    if guarded:
-        return graded or listed
-    following = tokens.words[index + size] if index + size < len(tokens) else ""
-    if written == "AS":
-        return following not in lists.not_abbreviation
-    return True
+def _longest(
+    tokens: Tokens,
+    lexicon: Lexicon,
+    rows: tuple[tuple[list[str], Term], ...],
+    index: int,
+    last: int,
+    before: list[Mention],
+) -> Mention | None:
+    words, room = tokens.words, last - index + 1
+    for phrase, term in rows:
+        size = len(phrase)
+        if size > room or (size > 1 and words[index : index + size] != phrase):
+            continue
+        if not term.case or is_abbreviation(tokens, _written(before, term, index, size), lexicon.lists):
+            return Mention(term.kind, term, index, index + size - 1)
+    return None
+
+
+def _written(before: list[Mention], term: Term, index: int, size: int) -> Written:
+    previous = before[-1] if before else None
+    listed = previous is not None and previous.kind in _LISTED and index - previous.last <= 2
+    return Written(index, index + size - 1, term.case == "guarded", _is_graded(before, index), listed)
+
+
+def _is_graded(before: list[Mention], index: int) -> bool:
+    """Whether a grade or a cue stands just before a token, fillers such as ``significant`` aside."""
+    for mention in reversed(before):
+        if mention.last != index - 1:
+            return False
+        if mention.kind is not Kind.FILLER:
+            return mention.kind in _GRADING
+        index = mention.first
+    return False

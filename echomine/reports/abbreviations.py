@@ -1,0 +1,66 @@
+"""Telling an abbreviation from a word: ``AS`` from ``as``, ``MR`` from ``Mr.``, in any style of capitals."""
+
+from typing import NamedTuple
+
+from echomine.reports.lexicon_files import WordLists
+from echomine.reports.scanning import Tokens
+
+_NEIGHBOURS = 4
+_WORDS_WHEN_SMALL = frozenset({"as", "pa", "la", "ef", "ra"})
+
+
+class Written(NamedTuple):
+    """An abbreviation as it stands in a sentence.
+
+    Attributes:
+        first, last: Its tokens.
+        guarded: Whether it means something else so often that a grade or list beside it is wanted.
+        graded: Whether a grade or a cue stands just before it.
+        listed: Whether a lesion with its grade stands before it in a list.
+    """
+
+    first: int
+    last: int
+    guarded: bool
+    graded: bool
+    listed: bool
+
+
+def is_abbreviation(tokens: Tokens, written: Written, lists: WordLists) -> bool:
+    """Whether the token is meant as an abbreviation.
+
+    In mixed text capitals say so, except for ``AS WELL`` and its like; in text all in capitals a grade, a list or the
+    end of the clause must stand beside it; in small letters only a grade or a cue makes it one (``no ai``).
+    """
+    text = tokens.original(written.first)
+    if not text.isupper():
+        return written.graded and text.islower() and text not in _WORDS_WHEN_SMALL
+    if written.graded or written.listed:
+        return not (text == "AS" and _following(tokens, written) in lists.not_abbreviation)
+    return not written.guarded and _stands_out(tokens, written, lists)
+
+
+def _stands_out(tokens: Tokens, written: Written, lists: WordLists) -> bool:
+    following = _following(tokens, written)
+    if not is_shouted(tokens, written.first):
+        return tokens.words[written.first] != "as" or following not in lists.not_abbreviation
+    if tokens.words[written.first] == "as":
+        return following in {"", ".", ",", ";", ")"}
+    return tokens.words[written.first] != "mr" or following != "." or _ends_line(tokens, written.last + 1)
+
+
+def _following(tokens: Tokens, written: Written) -> str:
+    after = written.last + 1
+    return tokens.words[after] if after < len(tokens) else ""
+
+
+def _ends_line(tokens: Tokens, index: int) -> bool:
+    return index + 1 >= len(tokens) or bool(tokens.breaks[index + 1])
+
+
+def is_shouted(tokens: Tokens, index: int) -> bool:
+    """Whether the longer words around a token are all in capitals (and there are any)."""
+    window = range(max(0, index - _NEIGHBOURS), min(len(tokens), index + _NEIGHBOURS + 1))
+    longer = [tokens.original(i) for i in window if i != index and len(tokens.words[i]) > 3]
+    words = [word for word in longer if word.isalpha()]
+    return bool(words) and all(word.isupper() for word in words)
