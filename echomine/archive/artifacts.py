@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from echomine.domain.errors import ArtifactError
 
 MANIFEST, CURRENT = "manifest.json", "CURRENT"
 FORMAT = 1
+LEFTOVER_AGE_S = 24 * 3600.0
 LARGEST_MANIFEST_BYTES = 4 * 1024**2
 RECORDED_PACKAGES = (
     "echomine",
@@ -98,6 +100,7 @@ class ArtifactStore:
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "packages": _package_versions(),
         }
+        manifest["seal"] = _seal(manifest)
         try:
             self._place(kind, generation_id, files, manifest)
             replace_file(self._directory / kind / CURRENT, f"{generation_id}\n".encode())
@@ -156,7 +159,8 @@ class ArtifactStore:
         folder = self._directory / kind
         if not folder.is_dir():
             return ()
-        return tuple(sorted(entry.name for entry in folder.iterdir() if (entry / MANIFEST).is_file()))
+        names = (entry.name for entry in folder.iterdir() if (entry / MANIFEST).is_file())
+        return tuple(sorted(name for name in names if _NAME.fullmatch(name)))
 
     def kinds(self) -> tuple[str, ...]:
         """Kinds that have a current generation, sorted."""
@@ -171,6 +175,7 @@ class ArtifactStore:
         target = folder / generation_id
         if self._is_whole(kind, generation_id):
             return
+        _remove_leftovers(folder)
         beside = folder / f".{generation_id}.{os.getpid()}.part"
         shutil.rmtree(beside, ignore_errors=True)
         try:
@@ -199,9 +204,8 @@ class ArtifactStore:
             if path.stat().st_size > LARGEST_MANIFEST_BYTES:
                 raise ArtifactError(broken)
             manifest = json.loads(path.read_bytes())
-            if (manifest["format"], manifest["kind"]) != (FORMAT, kind):
-                raise ArtifactError(broken)
-            if _identifier(manifest) != generation_id or manifest["generation_id"] != generation_id:
+            sealed = manifest["seal"] == _seal(manifest) and _identifier(manifest) == generation_id
+            if not sealed or (manifest["format"], manifest["kind"]) != (FORMAT, kind):
                 raise ArtifactError(broken)
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise ArtifactError(broken) from error
@@ -221,6 +225,13 @@ class ArtifactStore:
         if hashlib.sha256(data).hexdigest() != entry["sha256"]:
             raise ArtifactError(_altered(kind, generation_id, name))
         return data
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Removes what killed writers left behind; a writer at work is younger than a day."""
+    for leftover in folder.glob(".*.part"):
+        if time.time() - leftover.stat().st_mtime > LEFTOVER_AGE_S:
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _altered(kind: str, generation_id: str, name: str) -> str:
@@ -258,6 +269,11 @@ def _manifest(
 def _identifier(manifest: Mapping[str, Any]) -> str:
     identity = {name: manifest[name] for name in ("format", "files", "config", "parents", "seeds")}
     return hashlib.sha256(_json(identity)).hexdigest()[:24]
+
+
+def _seal(manifest: Mapping[str, Any]) -> str:
+    """Digest of everything else in a manifest."""
+    return hashlib.sha256(_json({name: part for name, part in manifest.items() if name != "seal"})).hexdigest()
 
 
 def _json(document: Mapping[str, Any], *, indent: int | None = None) -> bytes:

@@ -6,15 +6,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from echomine.domain.errors import WorkspaceError
 
 HEAD_REVISION = "0001"
 BUSY_TIMEOUT_MS = 60_000
 _CHUNK = 500
+_WRITING = "echomine_writing"
 
 Row = Mapping[str, Any]
 
@@ -34,6 +35,7 @@ class Database:
         self._name = "the catalog"
         with self._translated():
             self.engine = _engine(url)
+            self._writing = self.engine.execution_options(**{_WRITING: True})
             self._migrate()
 
     @contextmanager
@@ -45,7 +47,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction, committed at the end of the block and undone by an exception."""
-        with self._translated(), self.engine.begin() as connection:
+        with self._translated(), self._writing.begin() as connection:
             yield connection
 
     def close(self) -> None:
@@ -68,7 +70,7 @@ class Database:
             raise WorkspaceError(
                 f"the catalog has schema {revision}, this echomine knows up to {HEAD_REVISION}; update echomine"
             )
-        with self.engine.begin() as connection:
+        with self._writing.begin() as connection:
             if _revision(connection) != HEAD_REVISION:
                 upgrade(connection)
 
@@ -117,12 +119,19 @@ def _chunks(rows: Sequence[Row], columns: int) -> Iterable[Sequence[Row]]:
 
 
 def _engine(url: str) -> Engine:
-    engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
+    try:
+        kind = make_url(url).get_backend_name()
+        if kind not in ("sqlite", "postgresql"):
+            raise WorkspaceError(f"a catalog lives in SQLite or PostgreSQL, not in {kind}")
+        engine = create_engine(url)
+    except (ArgumentError, ImportError) as error:
+        raise WorkspaceError(
+            "the database URL cannot be used: it needs the form postgresql+psycopg://user@host/name, "
+            "and its driver installed (pip install psycopg)"
+        ) from error
+    if kind == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-    elif engine.dialect.name != "postgresql":
-        raise WorkspaceError(f"a catalog lives in SQLite or PostgreSQL, not in {engine.dialect.name}")
     return engine
 
 
@@ -135,7 +144,9 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:  # noqa: ANN401 - SQ
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    """Who is going to write waits for its turn at once: a reader cannot become a writer behind another's back."""
+    writing = connection.get_execution_options().get(_WRITING, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
 def _revision(connection: Connection) -> str | None:

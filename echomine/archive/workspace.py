@@ -52,6 +52,8 @@ class Workspace:
                 f"there is no workspace in {path}; run `echomine ingest` first or name it by --workspace"
             )
         try:
+            if not path.exists():
+                path.mkdir(mode=0o750, parents=True)  # the catalog holds the texts of reports
             for part in ("artifacts", "exports"):
                 (path / part).mkdir(parents=True, exist_ok=True)
             key = _read_or_make_key(path / KEY, pseudonym_key)
