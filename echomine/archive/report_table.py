@@ -143,12 +143,13 @@ class ReportTable:
 
     def put_views(self, given: Sequence[View]) -> int:
         """Keeps views; a later one for the same image replaces the earlier. The number of new or changed ones."""
-        known = {view.image_id: view for view in self.views()}
-        fresh = {view.image_id: view for view in given if known.get(view.image_id) != view}
-        rows = [
-            {"image_id": view.image_id, "valve": view.valve.value, "flow": view.flow.value} for view in fresh.values()
-        ]
         with self._database.write() as connection:
+            known = {row.image_id: _view_of(row) for row in connection.execute(select(views))}
+            fresh = {view.image_id: view for view in given if known.get(view.image_id) != view}
+            rows = [
+                {"image_id": view.image_id, "valve": view.valve.value, "flow": view.flow.value}
+                for view in fresh.values()
+            ]
             insert_replacing(connection, views, rows, key=("image_id",))
         return len(rows)
 
@@ -156,10 +157,7 @@ class ReportTable:
         """All hand-made views whose image is in the catalog, in order of image."""
         query = select(views).join(images, images.c.image_id == views.c.image_id).order_by(views.c.image_id)
         with self._database.read() as connection:
-            return tuple(
-                View(image_id=row.image_id, valve=Valve(row.valve), flow=FlowKind(row.flow))
-                for row in connection.execute(query)
-            )
+            return tuple(map(_view_of, connection.execute(query)))
 
     def count(self) -> int:
         """Number of reports."""
@@ -176,6 +174,10 @@ class ReportTable:
             if len(page) < PAGE:
                 return
             last = page[-1].report_id
+
+
+def _view_of(row: Row[Any]) -> View:
+    return View(image_id=row.image_id, valve=Valve(row.valve), flow=FlowKind(row.flow))
 
 
 def _report_row(item: MinedReport) -> dict[str, Any]:
