@@ -28,7 +28,7 @@ def arrays_from_bytes(files: Mapping[str, bytes], name: str) -> dict[str, Array]
     from safetensors.numpy import load
 
     try:
-        return {key: np.array(value) for key, value in load(_file(files, name)).items()}
+        return {key: np.array(value) for key, value in load(file_of(files, name)).items()}
     except (SafetensorError, ValueError) as error:
         raise ArtifactError(f"{name} is no readable safetensors file ({error}); learn it anew") from error
 
@@ -45,12 +45,17 @@ def json_from_bytes(files: Mapping[str, bytes], name: str) -> Any:  # noqa: ANN4
         ArtifactError: If the file is missing or no JSON.
     """
     try:
-        return json.loads(_file(files, name))
+        return json.loads(file_of(files, name))
     except ValueError as error:
         raise ArtifactError(f"{name} is no readable JSON ({error}); learn it anew") from error
 
 
-def _file(files: Mapping[str, bytes], name: str) -> bytes:
+def file_of(files: Mapping[str, bytes], name: str) -> bytes:
+    """The content of one file.
+
+    Raises:
+        ArtifactError: If it is missing.
+    """
     if name not in files:
         raise ArtifactError(f"{name} is missing, the generation holds {', '.join(sorted(files)) or 'nothing'}")
     return files[name]

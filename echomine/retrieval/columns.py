@@ -71,6 +71,10 @@ class ParagraphColumns:
         names = [entry.name for entry in fields(self)]
         return ParagraphColumns(**{name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in names})
 
+    def at(self, rows: NDArray[np.int64]) -> "ParagraphColumns":
+        """Some of the rows."""
+        return ParagraphColumns(**{entry.name: getattr(self, entry.name)[rows] for entry in fields(self)})
+
     def passing(self, wanted: ParagraphFilter) -> NDArray[np.bool_]:
         """(N,) whether each paragraph passes the filter."""
         mask = np.ones(len(self), dtype=bool)
