@@ -146,10 +146,16 @@ def _read_csv(path: Path, limits: ReportLimits) -> Iterator[ReportEntry | ItemPr
             row = next(rows)
         except StopIteration:
             return
-        except csv.Error:
-            yield problem_of(ItemError(Reason.BAD_ROW, "the row is no CSV or longer than a report may be"), place)
+        except csv.Error as error:
+            yield problem_of(_csv_problem(error), place)
             continue
         yield _entry_or_problem(row, place, limits, decoded.note)
+
+
+def _csv_problem(error: csv.Error) -> ItemError:
+    if "field larger" in str(error):
+        return ItemError(Reason.TOO_LARGE, "the row is longer than a report may be")
+    return ItemError(Reason.BAD_ROW, "the row is no CSV; quote texts that hold commas or line ends")
 
 
 def _read_jsonl(path: Path, limits: ReportLimits) -> Iterator[ReportEntry | ItemProblem]:

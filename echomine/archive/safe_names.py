@@ -7,13 +7,17 @@ from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 _UID = re.compile(r"(?=.{1,64}\Z)[0-9]+(?:\.[0-9]+)*", re.ASCII)
+_HASHED = re.compile(r"sha256-[0-9a-f]{32}", re.ASCII)
 _READABLE = "/ !#$&'()*+,;=:@[]{}~^-_."
 
 
 def safe_uid(raw: str) -> str:
-    """A UID as it came when it is numbers with dots between, else ``sha256-`` and 32 hex digits; ``""`` stays."""
+    """A UID as it came when it is numbers with dots between, else ``sha256-`` and 32 hex digits; ``""`` stays.
+
+    Made safe again it stays the same, so that hand-made tables may name images by the catalog's identifiers.
+    """
     text = raw.strip(" \0")
-    if not text or _UID.fullmatch(text):
+    if not text or _UID.fullmatch(text) or _HASHED.fullmatch(text):
         return text
     return f"sha256-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
 

@@ -7,7 +7,6 @@ from echomine.domain.errors import ItemError, Reason
 
 LARGEST_CONTROL_SHARE = 0.02
 """A text with more control characters than this is no text."""
-_WHITE = frozenset("\n\r\t\f\v")
 _CONTROLS = dict.fromkeys([*range(9), *range(14, 32), 127, *range(0xD800, 0xE000)], "\ufffd")
 
 
@@ -36,9 +35,12 @@ def decode_text(data: bytes) -> DecodedText:
 
 
 def _decoded(data: bytes) -> DecodedText:
-    try:
-        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        try:
             return DecodedText(data.decode("utf-16"), "read as UTF-16")
+        except UnicodeDecodeError as error:
+            raise ItemError(Reason.BAD_ENCODING, "it starts as UTF-16 but is none; convert it to UTF-8") from error
+    try:
         return DecodedText(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
         return DecodedText(data.decode("latin-1"), "no valid UTF-8: read as Latin-1")
