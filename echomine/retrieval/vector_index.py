@@ -185,7 +185,7 @@ class VectorIndex:
             allowed = mask & (owners.of_rows != owner)
             count = min(k, int(allowed.sum()))
             if not count:
-                answers |= {place: _NOTHING for place in places}
+                answers |= dict.fromkeys(places, _NOTHING)
                 continue
             scores, found = self._fetch(queries[places], count, allowed)
             for place, some_scores, some_rows in zip(places, scores, found, strict=True):
