@@ -1,10 +1,14 @@
 """Reading a text: sentences, statements, assertion, made into findings."""
 
-from echomine.domain.records import Finding, Span
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from echomine.domain.records import Finding, Measurement, Span
 from echomine.domain.severity import SeverityInterval
 from echomine.domain.vocabulary import Assertion, Disease, Severity, Valve
 from echomine.reports.grades import interval_of, join_grades
 from echomine.reports.lexicon_files import Kind, Lexicon, WordLists, standard_lexicon
+from echomine.reports.measurements import measurements_of
 from echomine.reports.mentions import Mention, find_mentions
 from echomine.reports.relations import SentenceReader
 from echomine.reports.scanning import Tokens, scan
@@ -28,34 +32,56 @@ def lexicon_version() -> str:
     return standard_lexicon().version
 
 
+class ReadSentence(NamedTuple):
+    """One sentence as read: its place, its view and its findings."""
+
+    sentence: Sentence
+    view: SentenceView
+    findings: tuple[Finding, ...]
+
+
 def extract_findings(text: str, *, lexicon: Lexicon | None = None) -> tuple[Finding, ...]:
     """The findings of a report text, in the order they are written; spans count characters of ``text``.
 
     An empty text, or one without a valve, gives no findings. Time is linear in the length of the text.
     """
     words = lexicon or standard_lexicon()
+    read = read_sentences(scan(text), words)
+    return tuple(dict.fromkeys(finding for part in read for finding in part.findings))
+
+
+def extract_measurements(text: str, *, lexicon: Lexicon | None = None) -> tuple[Measurement, ...]:
+    """The measurements of a report text, in the order they are written; spans count characters of ``text``.
+
+    Values are normalised to m/s, mmHg, cm2, cm, ms, mL and %; a range gives its middle; a number that is implausible
+    for its name is left out.
+    """
+    words = lexicon or standard_lexicon()
     tokens = scan(text)
+    return tuple(m for part in read_sentences(tokens, words) for m in measurements_of(tokens, part.view, words))
+
+
+def read_sentences(tokens: Tokens, lexicon: Lexicon) -> Iterator[ReadSentence]:
+    """The sentences of a report in order, each read in the light of those before it."""
     context = Context()
-    found: list[Finding] = []
-    for sentence in split_sentences(tokens, words):
+    for sentence in split_sentences(tokens, lexicon):
         if sentence.fresh:
             context = context._replace(subject=())
-        made, context = read_sentence(tokens, sentence, words, context)
-        found.extend(made)
-    return tuple(dict.fromkeys(found))
+        read, context = _read_sentence(tokens, sentence, lexicon, context)
+        yield read
 
 
-def read_sentence(
+def _read_sentence(
     tokens: Tokens, sentence: Sentence, lexicon: Lexicon, context: Context
-) -> tuple[list[Finding], Context]:
-    """The findings of one sentence, and the context for the next one."""
+) -> tuple[ReadSentence, Context]:
     mentions = find_mentions(tokens, lexicon, sentence.first, sentence.last)
     mentions = join_grades(tokens, _without_anaesthesia(tokens, sentence, mentions, lexicon.lists), lexicon.lists)
     view = SentenceView(tokens, mentions, lexicon.lists, (sentence.first, sentence.last), context)
     statements = SentenceReader(view).statements() if mentions else []
     scopes = find_scopes(tokens, mentions, lexicon.lists, sentence.first, sentence.last) if statements else []
     made = (_finding(tokens, sentence, statement, scopes) for statement in statements)
-    return [finding for finding in made if finding is not None], _context_after(view, statements)
+    found = tuple(finding for finding in made if finding is not None)
+    return ReadSentence(sentence, view, found), _context_after(view, statements)
 
 
 def _context_after(view: SentenceView, statements: list[Statement]) -> Context:

@@ -2,15 +2,19 @@
 
 import hashlib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cache
 from importlib import resources
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from echomine.domain.errors import ConfigurationError
 
+MeaningT = TypeVar("MeaningT")
+RecordT = TypeVar("RecordT", "Measure", "Unit")
+
+_TABLES = frozenset({"term", "words", "measure", "unit"})
 _KEYS = frozenset({"kind", "value", "phrases", "form", "detail", "valve", "case", "direction", "reach"})
 _FORMS = frozenset({"", "noun", "adjective", "own", "part", "every", "other"})
 _CASES = frozenset({"", "upper", "guarded"})
@@ -48,6 +52,33 @@ class Term(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """A measurement that reports name.
+
+    Attributes:
+        name: ``vmax``, ``mean_gradient``, ...
+        dimension: ``velocity``, ``pressure``, ...: its unit must have the same.
+        low, high: Plausible range in the unit it is kept in.
+        valve: The valve that the name holds, or ``""``.
+    """
+
+    name: str
+    dimension: str
+    low: float
+    high: float
+    valve: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """A way of writing a unit: a number in it times ``factor`` is in ``unit``."""
+
+    dimension: str
+    unit: str
+    factor: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WordLists:
     """Function words, by what the engine uses them for; ``words.toml`` says what each list means."""
 
@@ -82,12 +113,15 @@ class Lexicon:
         lists: Function words.
         phrases: First word -> rows of (words, term).
         sections: Words of a heading -> kind of section.
+        measures, units: First word -> rows of (words, what they name).
         version: First 12 hex digits of the SHA-256 of the files.
     """
 
     lists: WordLists
     phrases: Mapping[str, tuple[tuple[list[str], Term], ...]]
     sections: Mapping[tuple[str, ...], str]
+    measures: Mapping[str, tuple[tuple[list[str], tuple[Measure, ...]], ...]]
+    units: Mapping[str, tuple[tuple[list[str], tuple[Unit, ...]], ...]]
     version: str
 
 
@@ -124,7 +158,9 @@ def lexicon_from(files: Mapping[str, str]) -> Lexicon:
     Raises:
         ConfigurationError: If a file is no TOML or breaks the schema; the message names file and line.
     """
-    phrases: dict[str, dict[tuple[str, ...], Term]] = {}
+    phrases: dict[tuple[str, ...], Term] = {}
+    measures: dict[tuple[str, ...], tuple[Measure, ...]] = {}
+    units: dict[tuple[str, ...], tuple[Unit, ...]] = {}
     sections: dict[tuple[str, ...], str] = {}
     lists: dict[str, frozenset[str]] = {}
     digest = hashlib.sha256()
@@ -132,17 +168,32 @@ def lexicon_from(files: Mapping[str, str]) -> Lexicon:
         digest.update(name.encode() + b"\0" + files[name].encode() + b"\0")
         content = _parsed(name, files[name])
         _add_lists(name, content.get("words", {}), lists)
-        for words, term in _rows(name, files[name], content.get("term", [])):
+        for words, term in _rows(name, files[name], "term", content, _term):
             if term.kind is Kind.SECTION:
                 sections[words] = term.value
             else:
-                phrases.setdefault(words[0], {})[words] = term
-    table = {first: _longest_first(rows) for first, rows in phrases.items()}
-    return Lexicon(lists=WordLists(**lists), phrases=table, sections=sections, version=digest.hexdigest()[:12])
+                phrases[words] = term
+        for words, measure in _rows(name, files[name], "measure", content, _record(Measure)):
+            measures[words] = (*measures.get(words, ()), measure)
+        for words, unit in _rows(name, files[name], "unit", content, _record(Unit)):
+            units[words] = (*units.get(words, ()), unit)
+    return Lexicon(
+        lists=WordLists(**lists),
+        phrases=_by_first_word(phrases),
+        sections=sections,
+        measures=_by_first_word(measures),
+        units=_by_first_word(units),
+        version=digest.hexdigest()[:12],
+    )
 
 
-def _longest_first(rows: Mapping[tuple[str, ...], Term]) -> tuple[tuple[list[str], Term], ...]:
-    return tuple((list(words), term) for words, term in sorted(rows.items(), key=lambda row: -len(row[0])))
+def _by_first_word(
+    rows: Mapping[tuple[str, ...], MeaningT],
+) -> dict[str, tuple[tuple[list[str], MeaningT], ...]]:
+    table: dict[str, list[tuple[list[str], MeaningT]]] = {}
+    for words, meaning in sorted(rows.items(), key=lambda row: -len(row[0])):
+        table.setdefault(words[0], []).append((list(words), meaning))
+    return {first: tuple(entries) for first, entries in table.items()}
 
 
 def _parsed(name: str, text: str) -> dict[str, Any]:
@@ -150,9 +201,10 @@ def _parsed(name: str, text: str) -> dict[str, Any]:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"lexicon file {name} is no valid TOML: {error}") from error
-    unknown = sorted(set(content) - {"term", "words"})
+    unknown = sorted(set(content) - _TABLES)
     if unknown:
-        raise ConfigurationError(f"lexicon file {name} has a table {unknown[0]!r}, known are [[term]] and [words]")
+        known = ", ".join(sorted(_TABLES))
+        raise ConfigurationError(f"lexicon file {name} has a table {unknown[0]!r}, known are {known}")
     return content
 
 
@@ -166,13 +218,41 @@ def _add_lists(name: str, words: Mapping[str, Any], lists: dict[str, frozenset[s
         lists[key] = lists.get(key, frozenset()) | frozenset(value)
 
 
-def _rows(name: str, text: str, tables: Iterable[Mapping[str, Any]]) -> Iterable[tuple[tuple[str, ...], Term]]:
-    lines = (number for number, line in enumerate(text.splitlines(), 1) if line.strip().startswith("[[term]]"))
-    for line, table in zip(lines, tables, strict=True):
-        term = _term(f"lexicon file {name}, line {line}", table)
-        for phrase in table["phrases"]:
+def _rows(
+    name: str,
+    text: str,
+    key: str,
+    content: Mapping[str, Any],
+    build: Callable[[str, Mapping[str, Any]], MeaningT],
+) -> Iterator[tuple[tuple[str, ...], MeaningT]]:
+    """The phrases of one kind of table, each with its meaning."""
+    heading = f"[[{key}]]"
+    lines = (number for number, line in enumerate(text.splitlines(), 1) if line.strip().startswith(heading))
+    for line, table in zip(lines, content.get(key, []), strict=True):
+        where = f"lexicon file {name}, line {line}"
+        meaning = build(where, table)
+        for phrase in _phrases(where, table):
             for words in expand(phrase):
-                yield words, term
+                yield words, meaning
+
+
+def _phrases(where: str, table: Mapping[str, Any]) -> list[str]:
+    phrases = table.get("phrases")
+    if not isinstance(phrases, list) or not phrases or not all(isinstance(p, str) and p.strip() for p in phrases):
+        raise ConfigurationError(f"{where}: phrases must be a list of texts, got {phrases!r}")
+    return phrases
+
+
+def _record(kind: type[RecordT]) -> Callable[[str, Mapping[str, Any]], RecordT]:
+    """A builder of records of a class from a table, for :func:`_rows`."""
+
+    def build(where: str, table: Mapping[str, Any]) -> RecordT:
+        try:
+            return kind(**{key: value for key, value in table.items() if key != "phrases"})
+        except TypeError as error:
+            raise ConfigurationError(f"{where}: {error}") from error
+
+    return build
 
 
 def _term(where: str, table: Mapping[str, Any]) -> Term:
@@ -183,9 +263,6 @@ def _term(where: str, table: Mapping[str, Any]) -> Term:
     _check_word(where, "form", table.get("form", ""), _FORMS)
     _check_word(where, "case", table.get("case", ""), _CASES)
     _check_word(where, "direction", table.get("direction", ""), _DIRECTIONS)
-    phrases = table.get("phrases")
-    if not isinstance(phrases, list) or not phrases or not all(isinstance(p, str) and p.strip() for p in phrases):
-        raise ConfigurationError(f"{where}: phrases must be a list of texts, got {phrases!r}")
     return Term(
         kind=Kind(table["kind"]),
         value=str(table.get("value", "")),

@@ -1,0 +1,97 @@
+"""Everything a report says, as one plain document for files and screens."""
+
+from typing import Any
+
+from echomine.domain.records import Finding, Measurement, Span
+from echomine.domain.severity import SeverityInterval
+from echomine.domain.vocabulary import Severity
+from echomine.reports.conflicts import Conflict, find_conflicts
+from echomine.reports.findings import read_sentences
+from echomine.reports.grading import GuidelineGrade, grade_measurements
+from echomine.reports.lexicon_files import Lexicon, standard_lexicon
+from echomine.reports.measurements import measurements_of
+from echomine.reports.scanning import scan
+from echomine.reports.study_label import study_findings
+
+
+def findings_document(report_id: str, text: str, *, lexicon: Lexicon | None = None) -> dict[str, Any]:
+    """The findings, measurements, guideline grades, conflicts and study labels of a report, ready for JSON.
+
+    ``start`` and ``end`` count characters of ``text``; ``severity`` is the written grade, its bounds stand beside it.
+    An empty text gives empty lists.
+    """
+    words = lexicon or standard_lexicon()
+    tokens = scan(text)
+    read = list(read_sentences(tokens, words))
+    findings = tuple(dict.fromkeys(finding for part in read for finding in part.findings))
+    measurements = tuple(m for part in read for m in measurements_of(tokens, part.view, words))
+    grades = grade_measurements(measurements)
+    conflicts = find_conflicts(findings, measurements, grades)
+    return {
+        "id": report_id,
+        "findings": [_finding(finding) for finding in findings],
+        "measurements": [_measurement(measurement, text) for measurement in measurements],
+        "grades": [_grade(grade) for grade in grades],
+        "conflicts": [_conflict(conflict) for conflict in conflicts],
+        "study": [_finding(finding) for finding in study_findings(findings, lexicon=words)],
+        "lexicon": words.version,
+    }
+
+
+def written_grade(severity: SeverityInterval) -> Severity:
+    """The grade that a report wrote for an interval: ``at least moderate`` is moderate, ``at most mild`` mild.
+
+    A range of two neighbours that has no word of its own (``trace to mild``) is its upper end.
+    """
+    at_least = severity.low is not severity.high and severity.high is Severity.SEVERE
+    return severity.low if at_least else severity.high
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "valve": finding.valve.value,
+        "disease": finding.disease.value,
+        "severity": written_grade(finding.severity).word,
+        "severity_low": finding.severity.low.word,
+        "severity_high": finding.severity.high.word,
+        "assertion": finding.assertion.value,
+        "detail": finding.detail,
+        "section": finding.section,
+        "start": finding.span.start,
+        "end": finding.span.end,
+        "quote": finding.quote,
+    }
+
+
+def _measurement(measurement: Measurement, text: str) -> dict[str, Any]:
+    span = measurement.span or Span(0, 0)
+    return {
+        "name": measurement.name,
+        "value": measurement.value,
+        "unit": measurement.unit,
+        "valve": measurement.valve.value if measurement.valve else None,
+        "start": span.start,
+        "end": span.end,
+        "quote": span.of(text),
+    }
+
+
+def _grade(grade: GuidelineGrade) -> dict[str, Any]:
+    return {
+        "guideline": grade.guideline,
+        "valve": grade.valve.value,
+        "disease": grade.disease.value,
+        "severity_low": grade.severity.low.word,
+        "severity_high": grade.severity.high.word,
+        "rows": [f"{hit.row.measure} {hit.measurement.value:g} {hit.row.unit}".strip() for hit in grade.fired],
+    }
+
+
+def _conflict(conflict: Conflict) -> dict[str, Any]:
+    return {
+        "kind": conflict.kind.value,
+        "message": conflict.message,
+        "valve": conflict.valve.value if conflict.valve else None,
+        "disease": conflict.disease.value if conflict.disease else None,
+        "places": [{"start": span.start, "end": span.end} for span in conflict.spans],
+    }

@@ -1,0 +1,40 @@
+"""One finding per valve and disease for a whole report."""
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from echomine.domain.folding import fold_findings
+from echomine.domain.records import Finding
+from echomine.domain.vocabulary import Assertion
+from echomine.reports.lexicon_files import Lexicon, standard_lexicon
+from echomine.reports.scanning import scan
+
+_TODAY = frozenset({Assertion.PRESENT, Assertion.NEGATED, Assertion.POSSIBLE})
+
+
+def study_findings(findings: Iterable[Finding], *, lexicon: Lexicon | None = None) -> tuple[Finding, ...]:
+    """One finding per valve and disease, by this rule; conflicts are told by ``find_conflicts``, not hidden here.
+
+    What is said of today counts before what is historical, hypothetical or of the family; the impression counts before
+    the rest of the report; what is left folds as ``echomine.domain.folding`` says. No findings give an empty tuple.
+    """
+    words = lexicon or standard_lexicon()
+    ordered = sorted(findings, key=_pair)
+    kept = [finding for _, group in groupby(ordered, key=_pair) for finding in _ruling(list(group), words)]
+    return fold_findings(kept)
+
+
+def section_kind(section: str, *, lexicon: Lexicon | None = None) -> str:
+    """Kind of a section by its heading: ``impression``, ``findings``, ``indication``, ... or ``""`` if unknown."""
+    words = lexicon or standard_lexicon()
+    return words.sections.get(tuple(scan(section).words), "")
+
+
+def _pair(finding: Finding) -> tuple[str, str]:
+    return finding.valve, finding.disease
+
+
+def _ruling(findings: list[Finding], lexicon: Lexicon) -> list[Finding]:
+    today = [finding for finding in findings if finding.assertion in _TODAY] or findings
+    concluded = [f for f in today if section_kind(f.section, lexicon=lexicon) == "impression"]
+    return concluded or today
