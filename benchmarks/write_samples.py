@@ -19,7 +19,7 @@ SEED = 2021
 CONFIG = ArchiveConfig(n_reported_pairs=10, n_unreported_images=18, n_valve_paragraphs=100, n_views=18, compact=True)
 _SPECIAL_SEED = 2022
 _SPECIAL_CONFIG = ArchiveConfig(
-    n_reported_pairs=0, n_unreported_images=5, n_valve_paragraphs=0, n_views=0, compact=True
+    n_reported_pairs=0, n_unreported_images=6, n_valve_paragraphs=0, n_views=0, compact=True
 )
 _WRITTEN = ("images", "special", "reports.jsonl", "pairs.csv", "views.csv", "truth.csv", "archive.json")
 
@@ -41,13 +41,14 @@ def write_samples(directory: Path) -> None:
 
 
 def special_files() -> dict[str, bytes]:
-    """The unusual files by name: cut off, uncalibrated, with a burned-in name, and two screenshots."""
+    """The unusual files by name: cut off, uncalibrated, scaled in Hz, with a burned-in name, two screenshots."""
     plan, _ = plan_archive(_SPECIAL_CONFIG, _SPECIAL_SEED)
-    cut, bare, named, *screenshots = (draw_image(_SPECIAL_CONFIG, _SPECIAL_SEED, image) for image in plan.images)
+    cut, bare, hertz, named, *screenshots = (draw_image(_SPECIAL_CONFIG, _SPECIAL_SEED, image) for image in plan.images)
     whole = dicom_bytes(cut)
     files = {
         "truncated.dcm": whole[: len(whole) * 2 // 5],
         "uncalibrated.dcm": dicom_bytes(bare, calibrated=False),
+        "frequency_scale.dcm": dicom_bytes(with_frequency_scale(hertz)),
         "burned_in_name.dcm": dicom_bytes(with_burned_in_name(named)),
     }
     for number, image in enumerate(screenshots, start=1):
@@ -61,6 +62,13 @@ def with_burned_in_name(image: DrawnImage) -> DrawnImage:
     patient = image.exam.patient
     put_text(levels, (6, 4), f"SYNTHETIC {patient.patient_id}  {patient.born.isoformat()}", 14)
     return replace(image, levels=levels)
+
+
+def with_frequency_scale(image: DrawnImage) -> DrawnImage:
+    """The image with its spectral region declared in Hz: found, but without a velocity scale."""
+    sector, spectral, *others = image.regions
+    spectral = replace(spectral, flags=spectral.flags | 4, units_y=5)
+    return replace(image, regions=(sector, spectral, *others))
 
 
 def _png_bytes(image: DrawnImage) -> bytes:

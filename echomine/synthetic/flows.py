@@ -119,7 +119,7 @@ def display_components(
     flows = _pulsed(forward, ripple) if mode is DopplerMode.PW else _continuous(state, scene, ripple, rng)
     mirror = _component(-rng.uniform(0.4, 0.9) * forward, ripple - rng.uniform(13, 26), Profile.FILLED)
     neighbour = _neighbour(state.valve, scene, ripple, rng)
-    reach_mps = rng.uniform(0.2, 0.6) if mode is DopplerMode.CW else rng.uniform(0.1, 0.3)
+    reach_mps = rng.uniform(0.25, 0.7) if mode is DopplerMode.CW else rng.uniform(0.1, 0.3)
     return (
         *flows,
         mirror,
@@ -200,7 +200,7 @@ def _clutter(scene: Scene, reach_mps: float, rng: np.random.Generator) -> tuple[
         knots = rng.uniform(0.4, 1.0, size=max(4, int(scene.times_s[-1] * 5)))
         places = np.linspace(0, scene.times_s[-1], knots.size)
         waves = np.interp(scene.times_s, places, knots)
-        level = 5.0 * waves - rng.uniform(4, 11)
+        level = 5.0 * waves - rng.uniform(3, 10)
         sides.append(_component(sign * reach_mps * rng.uniform(0.7, 1.0) * waves, level, Profile.HAZE))
     return sides[0], sides[1]
 

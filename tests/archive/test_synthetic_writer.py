@@ -109,6 +109,7 @@ def test_the_samples_are_small_and_hold_the_hard_cases() -> None:
     files = contents(SAMPLES)
     assert sum(map(len, files.values())) < 5_000_000
     assert {"special/truncated.dcm", "special/uncalibrated.dcm", "special/burned_in_name.dcm"} <= set(files)
+    assert "special/frequency_scale.dcm" in files
     studies = {json.loads(line)["study_uid"] for line in files["reports.jsonl"].splitlines()}
     exams = {Path(name).name.split("_")[0] for name in files if name.startswith("images/")}
     assert len(exams) >= 24
