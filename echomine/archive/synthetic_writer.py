@@ -3,6 +3,7 @@
 import csv
 import json
 import multiprocessing
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -54,7 +55,9 @@ def write_archive(
 ) -> WrittenArchive:
     """Write ``images/``, ``reports.jsonl``, ``pairs.csv``, ``views.csv``, ``truth.csv`` and ``archive.json``.
 
-    The same configuration and seed give the same bytes, whatever the number of workers.
+    The same configuration and seed give the same bytes, whatever the number of workers. A synthetic archive that
+    stands there already is replaced. With several workers new interpreters are started, so that a script which calls
+    this needs its ``if __name__ == "__main__"``.
 
     Raises:
         UsageError: If the directory holds files that are no synthetic archive.
@@ -88,6 +91,8 @@ def image_bytes(config: ArchiveConfig, seed: int, plan: ImagePlan, *, calibrated
 def _prepare(directory: Path) -> None:
     if directory.exists() and any(directory.iterdir()) and not (directory / "archive.json").exists():
         raise UsageError(f"{directory} holds other files: name an empty directory for the synthetic archive")
+    if (directory / "images").exists():
+        shutil.rmtree(directory / "images")
     (directory / "images").mkdir(parents=True, exist_ok=True)
     _write_json(directory / "archive.json", {"synthetic": True, "complete": False})
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,12 @@ def test_another_seed_gives_other_patients_and_studies(tiny: WrittenArchive, tmp
         {row["sop_uid"] for row in rows(directory / "truth.csv")} for directory in (tiny.directory, tmp_path)
     )
     assert not first & second
+
+
+def test_an_older_archive_is_replaced_whole(tiny: WrittenArchive, tmp_path: Path) -> None:
+    write_archive(tmp_path, replace(TINY, n_unreported_images=60), 8)
+    write_archive(tmp_path, TINY, 3)
+    assert contents(tmp_path) == contents(tiny.directory)
 
 
 def test_a_directory_with_other_files_is_left_alone(tmp_path: Path) -> None:
