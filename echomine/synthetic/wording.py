@@ -193,6 +193,11 @@ PRESENT_ONE: tuple[str, ...] = (
     "Continuous wave Doppler demonstrates {grade} {lesion}.",
     "{Lesion}, {grade}.",
     "{Lesion} is present and is {grade} in degree.",
+    "{Lesion} is present, {grade} in degree.",
+    "{Lesion} is judged to be {grade}.",
+    "The degree of {lesion} is {grade}.",
+    "{Lesion} appears {grade}.",
+    "{Lesion}: {grade}.",
 )
 
 FIRST_PRESENT_THEN_ABSENT: tuple[str, ...] = (
