@@ -30,11 +30,11 @@ class ReportLimits:
     """Sizes above which reports are refused.
 
     Attributes:
-        text_bytes: Bytes of one report.
+        text_bytes: Bytes of one report; a long one has some ten thousand.
         file_bytes: Bytes of one table of reports.
     """
 
-    text_bytes: int = 20 * 1024**2
+    text_bytes: int = 1024**2
     file_bytes: int = 2 * 1024**3
 
 
@@ -206,7 +206,7 @@ def _entry(row: Mapping[str, Any], origin: str, limits: ReportLimits, note: str)
     if not isinstance(text, str):
         raise ItemError(Reason.BAD_ROW, "it has no text")
     if len(text) > limits.text_bytes:
-        raise ItemError(Reason.TOO_LARGE, f"the report has {len(text):,} characters, too many for one report")
+        raise ItemError(Reason.TOO_LARGE, f"the report has {len(text):,} characters, too many for one report; split it")
     cleaned = decode_text(text.encode("utf-8", "replace")).text
     if not cleaned.strip():
         raise ItemError(Reason.EMPTY_REPORT, "the report is empty")
