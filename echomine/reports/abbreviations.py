@@ -2,10 +2,12 @@
 
 from typing import NamedTuple
 
-from echomine.reports.lexicon_files import WordLists
+from echomine.reports.lexicon_files import Kind, Lexicon
 from echomine.reports.scanning import Tokens
 
 _NEIGHBOURS = 4
+_MARKS = frozenset({",", ":", "-", "("})
+_SAYING = frozenset({Kind.SEVERITY, Kind.CUE})
 _WORDS_WHEN_SMALL = frozenset({"as", "pa", "la", "ef", "ra"})
 
 
@@ -26,7 +28,7 @@ class Written(NamedTuple):
     listed: bool
 
 
-def is_abbreviation(tokens: Tokens, written: Written, lists: WordLists) -> bool:
+def is_abbreviation(tokens: Tokens, written: Written, lexicon: Lexicon) -> bool:
     """Whether the token is meant as an abbreviation.
 
     In mixed text capitals say so, except for ``AS WELL`` and its like; in text all in capitals a grade, a list or the
@@ -36,14 +38,29 @@ def is_abbreviation(tokens: Tokens, written: Written, lists: WordLists) -> bool:
     if not text.isupper():
         return written.graded and text.islower() and text not in _WORDS_WHEN_SMALL
     if written.graded or written.listed:
-        return not (text == "AS" and _following(tokens, written) in lists.not_abbreviation)
-    return not written.guarded and _stands_out(tokens, written, lists)
+        return not (text == "AS" and _following(tokens, written) in lexicon.lists.not_abbreviation)
+    if _is_spoken_of(tokens, written.last + 1, lexicon):
+        return True
+    return not written.guarded and _stands_out(tokens, written, lexicon)
 
 
-def _stands_out(tokens: Tokens, written: Written, lists: WordLists) -> bool:
+def _is_spoken_of(tokens: Tokens, after: int, lexicon: Lexicon) -> bool:
+    """Whether a grade or a denial is said of what stands before a token: ``AS is not seen``, ``PR, mild``."""
+    links = lexicon.lists.copulas | _MARKS
+    place = after
+    while place < min(len(tokens), after + 2) and tokens.words[place] in links:
+        place += 1
+    if place == after or place >= len(tokens):
+        return False
+    if tokens.words[place] in lexicon.lists.seen:
+        return True
+    return any(term.kind in _SAYING for _, term in lexicon.phrases.get(tokens.words[place], ()))
+
+
+def _stands_out(tokens: Tokens, written: Written, lexicon: Lexicon) -> bool:
     following = _following(tokens, written)
     if not is_shouted(tokens, written.first):
-        return tokens.words[written.first] != "as" or following not in lists.not_abbreviation
+        return tokens.words[written.first] != "as" or following not in lexicon.lists.not_abbreviation
     if tokens.words[written.first] == "as":
         return following in {"", ".", ",", ";", ")"}
     return tokens.words[written.first] != "mr" or following != "." or _ends_line(tokens, written.last + 1)

@@ -165,18 +165,25 @@ def grade_after(view: SentenceView, head: Mention) -> str:
     place = head.last + 1
     while place <= min(view.last, head.last + _FARTHEST_GRADE):
         mention = view.owner.get(place)
-        word = view.words[place]
-        if mention is None or word in {"which", "-"}:
-            if word not in view.lists.grade_links:
-                return ""
-            place += 1
-        elif mention.kind is Kind.FILLER:
-            place = mention.last + 1
-        elif mention.kind is Kind.SEVERITY:
+        if mention is not None and mention.kind is Kind.SEVERITY:
             return mention.term.value if _ends_after(view, mention) else ""
-        else:
+        if not _links_grade(view, place, mention):
             return ""
+        place = mention.last + 1 if mention is not None else place + 1
     return ""
+
+
+def _links_grade(view: SentenceView, place: int, mention: Mention | None) -> bool:
+    """Whether a token may stand between a lesion and its grade."""
+    if mention is not None and mention.kind is Kind.STOP:
+        return view.separates(place) or view.words[place] in view.lists.grade_links
+    linking = view.words[place] in view.lists.grade_links or _goes_on(view, place)
+    return linking if mention is None else mention.kind is Kind.FILLER
+
+
+def _goes_on(view: SentenceView, place: int) -> bool:
+    """Whether a list word goes on about the same lesion: ``is present and is mild``."""
+    return view.separates(place) and place < view.last and view.words[place + 1] in view.lists.copulas
 
 
 def _ends_after(view: SentenceView, mention: Mention) -> bool:

@@ -91,6 +91,7 @@ class WordLists:
     places: frozenset[str] = frozenset()
     grade_links: frozenset[str] = frozenset()
     grade_ends: frozenset[str] = frozenset()
+    copulas: frozenset[str] = frozenset()
     degree_words: frozenset[str] = frozenset()
     normal_ends: frozenset[str] = frozenset()
     bare_subjects: frozenset[str] = frozenset()

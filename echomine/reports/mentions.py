@@ -47,7 +47,7 @@ def _longest(
         size = len(phrase)
         if size > room or (size > 1 and words[index : index + size] != phrase):
             continue
-        if not term.case or is_abbreviation(tokens, _written(before, term, index, size), lexicon.lists):
+        if not term.case or is_abbreviation(tokens, _written(before, term, index, size), lexicon):
             return Mention(term.kind, term, index, index + size - 1)
     return None
 

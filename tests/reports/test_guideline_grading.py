@@ -69,6 +69,9 @@ def test_an_unknown_guideline_lists_the_known_ones():
 
 
 def test_a_bad_row_is_named():
-    text = 'guideline = "X"\n[[row]]\nvalve = "aortic"\ndisease = "stenosis"\nmeasure = "vmax"\nunit = "m/s"\ngrades = [{ grade = "mild", under = 3 }]'
+    row = (
+        'valve = "aortic"\ndisease = "stenosis"\nmeasure = "v"\nunit = "m/s"\ngrades = [{ grade = "mild", under = 3 }]'
+    )
+    text = f'guideline = "X"\n[[row]]\n{row}'
     with pytest.raises(ConfigurationError, match="x.toml, row 1.*under"):
         guideline_from("x.toml", text)

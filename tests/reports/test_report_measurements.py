@@ -16,7 +16,7 @@ def read(text):
         ("Peak aortic valve velocity of 420 cm/sec.", [("vmax", 4.2, "m/s", "aortic")]),
         ("The mean gradient across the mitral valve was 8 mm Hg.", [("mean_gradient", 8, "mmHg", "mitral")]),
         (
-            "Severe aortic stenosis with a peak gradient of 81 mmHg, mean gradient 45 mmHg and valve area of 0.7 sq. cm.",
+            "Severe aortic stenosis, peak gradient of 81 mmHg, mean gradient 45 mmHg and valve area of 0.7 sq. cm.",
             [
                 ("peak_gradient", 81, "mmHg", "aortic"),
                 ("mean_gradient", 45, "mmHg", "aortic"),
