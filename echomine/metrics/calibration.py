@@ -34,9 +34,7 @@ class RiskCoverage:
     area: float
 
 
-def reliability_bins(
-    confidences: ArrayLike, correct: ArrayLike, *, bins: int = 10
-) -> tuple[ReliabilityBin, ...]:
+def reliability_bins(confidences: ArrayLike, correct: ArrayLike, *, bins: int = 10) -> tuple[ReliabilityBin, ...]:
     """Bins of equal mass, from the least sure to the surest; fewer where there are fewer rows.
 
     Raises:
@@ -46,9 +44,7 @@ def reliability_bins(
     order = np.argsort(values, kind="stable")
     parts = [part for part in np.array_split(order, bins) if part.size]
     return tuple(
-        ReliabilityBin(
-            confidence=float(values[part].mean()), accuracy=float(right[part].mean()), count=part.size
-        )
+        ReliabilityBin(confidence=float(values[part].mean()), accuracy=float(right[part].mean()), count=part.size)
         for part in parts
     )
 
@@ -94,15 +90,11 @@ def risk_coverage(confidences: ArrayLike, correct: ArrayLike) -> RiskCoverage:
     risk = np.cumsum(1 - right[order])[last] / kept[last]
     runs = np.diff(np.concatenate([[0], kept[last]]))
     area = float((risk * runs).sum() / values.size) if values.size else float("nan")
-    return RiskCoverage(
-        coverage=kept[last] / max(1, values.size), risk=risk, threshold=ordered[last], area=area
-    )
+    return RiskCoverage(coverage=kept[last] / max(1, values.size), risk=risk, threshold=ordered[last], area=area)
 
 
 def _checked(confidences: ArrayLike, correct: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     values, right = np.asarray(confidences, dtype=float), np.asarray(correct, dtype=float)
     if values.shape != right.shape or values.ndim != 1:
-        raise MeasurementError(
-            f"confidences and outcomes need one length, got {values.shape} and {right.shape}"
-        )
+        raise MeasurementError(f"confidences and outcomes need one length, got {values.shape} and {right.shape}")
     return values, right

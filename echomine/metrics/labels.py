@@ -37,9 +37,7 @@ class Detection:
     @property
     def f1(self) -> float:
         """Harmonic mean of the two."""
-        return _share(
-            2 * self.true_positive, 2 * self.true_positive + self.false_positive + self.false_negative
-        )
+        return _share(2 * self.true_positive, 2 * self.true_positive + self.false_positive + self.false_negative)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

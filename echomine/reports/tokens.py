@@ -68,9 +68,14 @@ def tokens_of(text: str) -> list[str]:
     signs stays (``2+``, ``1-2+``); any other number is ``num``. An empty text gives an empty list.
     """
     shouting = text.upper() == text
-    return list(
-        chain.from_iterable(_tokens_of_match(match, shouting=shouting) for match in _TOKEN.finditer(text))
-    )
+    tokens: list[str] = []
+    for match in _TOKEN.finditer(text):
+        if match.lastgroup == "word":
+            word = match.group()
+            tokens.append(word if word == "AS" and not shouting else word.lower())
+        else:
+            tokens += _tokens_of_number(match)
+    return tokens
 
 
 def concept_tokens(findings: Iterable[Finding]) -> list[str]:
@@ -88,16 +93,13 @@ def concept_tokens(findings: Iterable[Finding]) -> list[str]:
     return list(chain.from_iterable(_tokens_of_finding(finding, stated) for finding in folded))
 
 
-def _tokens_of_match(match: re.Match[str], *, shouting: bool) -> list[str]:
+def _tokens_of_number(match: re.Match[str]) -> list[str]:
     if match["unit"]:
         bounds = [value for value in (match["low"], match["high"]) if value]
         return [_measurement_token(value, match["unit"]) for value in bounds]
     if match["plus"]:
         return [re.sub(r"\s?(?:-|–|to)\s?", "-", match["plus"].lower()).replace(" ", "")]
-    if match["number"]:
-        return ["num"]
-    word = match["word"]
-    return [word if word == "AS" and not shouting else word.lower()]
+    return ["num"]
 
 
 def _measurement_token(value: str, unit: str) -> str:

@@ -198,7 +198,7 @@ class VectorIndex:
         """Scores and rows (Q, count) within the mask, as FAISS gives them; row -1 where it found too few."""
         import faiss
 
-        if self.config.gpu and self.is_exact and count <= _GPU_MOST and _gpu_count():
+        if self.config.gpu and self.is_exact and count <= _GPU_MOST and gpu_count():
             return self._fetch_on_gpu(queries, count, mask)
         selector = faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
         scores, found = self._index.search(queries, count, params=self._parameters(selector))
@@ -272,7 +272,8 @@ def _blank_index(vectors: NDArray[np.float32], config: IndexConfig) -> Any:  # n
     return faiss.IndexIDMap2(inner)
 
 
-def _gpu_count() -> int:
+def gpu_count() -> int:
+    """GPUs that FAISS can use; 0 with the CPU build."""
     import faiss
 
     return int(faiss.get_num_gpus()) if hasattr(faiss, "StandardGpuResources") else 0

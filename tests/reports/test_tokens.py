@@ -55,9 +55,7 @@ def test_neighbouring_grades_share_their_ladder():
 
 
 def test_absence_normality_and_doubt():
-    assert concept_tokens([finding(low=Severity.NONE, assertion=Assertion.NEGATED)]) == [
-        "aortic|stenosis|absent"
-    ]
+    assert concept_tokens([finding(low=Severity.NONE, assertion=Assertion.NEGATED)]) == ["aortic|stenosis|absent"]
     assert concept_tokens([finding(Disease.NORMAL, Severity.NONE)]) == [
         "aortic|normal",
         "aortic|stenosis|absent",
