@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -88,7 +88,7 @@ def _print_json(document: object) -> None:
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
-def _print_table(title: str, headers: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _print_table(title: str, headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -165,7 +165,7 @@ def ingest(
     _finish(len(result.problems))
 
 
-def _print_problems(rows: list[tuple[str, ...]]) -> None:
+def _print_problems(rows: Sequence[tuple[str, ...]]) -> None:
     if not rows:
         return
     _print_table("Not taken in", ("item", "reason", "what to know"), rows[:MAX_LISTED_PROBLEMS])

@@ -1,5 +1,8 @@
 """``python -m flows.label_archive``: labels for every image that is new since the last run."""
 
+from typing import Any
+from uuid import UUID
+
 from prefect import flow, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.futures import as_completed
@@ -23,10 +26,10 @@ def open_run(workspace: str, batch_size: int) -> dict[str, object]:
     return stages.open_label_run(workspace, batch_size=batch_size)
 
 
-def _runner(cluster: str, workers: int) -> TaskRunner:  # type: ignore[type-arg]
+def _runner(cluster: str, workers: int) -> TaskRunner[Any]:
     if not cluster:
         return ThreadPoolTaskRunner(max_workers=workers)
-    from prefect_dask import DaskTaskRunner  # the extra `cluster`
+    from prefect_dask.task_runners import DaskTaskRunner  # the extra `cluster`
 
     return DaskTaskRunner(address=cluster)
 
@@ -35,6 +38,7 @@ def _runner(cluster: str, workers: int) -> TaskRunner:  # type: ignore[type-arg]
 def label_batches(workspace: str, run: str, batches: list[list[int]]) -> dict[str, int]:
     """Label the given batches of catalog rows, several at a time."""
     progress = create_progress_artifact(progress=0.0, key="label-archive-progress")
+    assert isinstance(progress, UUID)
     futures = [label_batch.submit(workspace, run, first, last) for first, last in batches]
     total: dict[str, int] = {}
     for done, future in enumerate(as_completed(futures), start=1):

@@ -103,9 +103,9 @@ def _accelerator() -> Check:
 
 
 def _index_accelerator() -> Check:
-    from echomine.retrieval.paragraph_index import gpu_available
+    from echomine.retrieval.vector_index import gpu_count
 
-    where = "gpu" if gpu_available() else "cpu"
+    where = "gpu" if gpu_count() else "cpu"
     return Check(name="index device", health=Health.OK, detail=where)
 
 

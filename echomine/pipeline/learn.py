@@ -140,7 +140,7 @@ def build_index(workspace: Workspace, settings: Settings, *, seed: int = 0, prog
         metrics={"paragraphs": len(index)},
     )
     by_id = {one.paragraph_id: one for one in paragraphs}
-    paired = _pairs_of(transform.files, vectors)
+    paired = paired_rows(transform.files, vectors)
     judgements = make_judgements(paired, by_id, index, settings, seed=seed, progress=progress)
     labeller = Labeller(
         vote=settings.vote,
@@ -189,7 +189,7 @@ def _pair_files(paired: PairedFeatures) -> dict[str, bytes]:
     return {_PAIRS: json.dumps(rows).encode(), _PAIR_FEATURES: bytes(save(arrays))}
 
 
-def _pairs_of(files: Mapping[str, bytes], vectors: Vectors) -> PairedFeatures:
+def paired_rows(files: Mapping[str, bytes], vectors: Vectors) -> PairedFeatures:
     """The rows that a transform was learnt from, as its generation keeps them; a paragraph that is gone is left out."""
     rows = json.loads(files[_PAIRS])
     features = load(files[_PAIR_FEATURES])["features"]

@@ -39,7 +39,13 @@ class GriddedImages:
 
     def of_patients(self, patients: Collection[str]) -> "GriddedImages":
         """The images of some patients."""
-        kept = [row for row, patient in enumerate(self.patients) if patient in patients]
+        return self._kept([row for row, patient in enumerate(self.patients) if patient in patients])
+
+    def only(self, image_ids: Collection[str]) -> "GriddedImages":
+        """Those of the images that are named."""
+        return self._kept([row for row, name in enumerate(self.image_ids) if name in image_ids])
+
+    def _kept(self, kept: list[int]) -> "GriddedImages":
         return GriddedImages(
             image_ids=tuple(self.image_ids[row] for row in kept),
             patients=tuple(self.patients[row] for row in kept),

@@ -142,7 +142,7 @@ def concept_targets(paragraphs: Sequence[Paragraph], vectors: Vectors) -> dict[s
     """
     groups: dict[frozenset[tuple[str, str, int, str]], list[str]] = defaultdict(list)
     for paragraph in paragraphs:
-        groups[_statement(paragraph)].append(paragraph.paragraph_id)
+        groups[statement_of(paragraph)].append(paragraph.paragraph_id)
     means = {}
     for members in groups.values():
         mean = np.mean([vectors[name] for name in members], axis=0)
@@ -151,7 +151,8 @@ def concept_targets(paragraphs: Sequence[Paragraph], vectors: Vectors) -> dict[s
     return means
 
 
-def _statement(paragraph: Paragraph) -> frozenset[tuple[str, str, int, str]]:
+def statement_of(paragraph: Paragraph) -> frozenset[tuple[str, str, int, str]]:
+    """What a paragraph says, without its wording: valve, disease, grade and assertion of each finding."""
     return frozenset(
         (one.valve.value, one.disease.value, int(one.severity.grade), one.assertion.value) for one in paragraph.findings
     )

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from echomine.learning.image_feature import ImageFeatureConfig
     from echomine.learning.transform import TransformConfig
     from echomine.retrieval.confidence import ConfidenceConfig
-    from echomine.retrieval.paragraph_index import IndexConfig
     from echomine.retrieval.text_space import TextSpaceConfig
+    from echomine.retrieval.vector_index import IndexConfig
     from echomine.retrieval.vote import VoteConfig
 
 
@@ -99,8 +99,8 @@ def _groups() -> dict[str, Callable[[Mapping[str, Any]], Any]]:
     from echomine.learning.image_feature import image_feature_config
     from echomine.learning.transform import TransformConfig
     from echomine.retrieval.confidence import ConfidenceConfig
-    from echomine.retrieval.paragraph_index import IndexConfig
     from echomine.retrieval.text_space import TextSpaceConfig
+    from echomine.retrieval.vector_index import IndexConfig
     from echomine.retrieval.vote import VoteConfig
 
     plain = {

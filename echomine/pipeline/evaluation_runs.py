@@ -1,0 +1,151 @@
+"""One run of evaluation: models, test images, and what each method claims of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echomine.domain.records import ImageRecord, Paragraph
+from echomine.domain.vocabulary import Severity
+from echomine.learning.image_feature import ImageFeature
+from echomine.learning.ridge import train_ridge
+from echomine.learning.transform import FeatureTransform
+from echomine.pipeline import baselines
+from echomine.pipeline.labeller import Labeller, cast_votes
+from echomine.pipeline.learning_data import GriddedImages
+from echomine.pipeline.learning_steps import PairedFeatures, Vectors
+from echomine.pipeline.scoring import Claim, Pair, ScoredImage, Truth, claims_of
+from echomine.retrieval.paragraph_index import ParagraphIndex
+from echomine.retrieval.vote import Reading
+
+OURS = "echomine"
+METHODS: dict[str, str] = {
+    OURS: "image -> text space -> vote",
+    "ridge": "the same with a ridge regression as transform",
+    "random paragraph": "a paragraph drawn at random",
+    "commonest of true valve": "what reports most often say of the valve, which it is told",
+    "image neighbours": "the paragraph of the nearest paired image, no text space",
+    "direct heads": "softmax heads on the same feature, learnt on the same pairs",
+    "ceiling": "the same backbone trained on the true grades of the same images",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestSet:
+    """Images to be judged.
+
+    Attributes:
+        images: On the grid.
+        truths: What each shows.
+    """
+
+    images: GriddedImages
+    truths: tuple[Truth, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedModels:
+    """Models as an evaluation needs them, loaded or just learnt.
+
+    Attributes:
+        paired: The rows that the transform was learnt from.
+        vectors: Vector of each paragraph, those of the test patients inferred.
+    """
+
+    feature: ImageFeature
+    transform: FeatureTransform
+    index: ParagraphIndex
+    labeller: Labeller
+    paired: PairedFeatures
+    vectors: Vectors
+    paragraphs: tuple[Paragraph, ...]
+
+    @property
+    def readings(self) -> dict[str, tuple[Reading, ...]]:
+        """What the paragraphs of learning patients say: baselines learn from no others."""
+        known = set(self.paired.patients)
+        return {
+            one.paragraph_id: self.labeller.readings[one.paragraph_id]
+            for one in self.paragraphs
+            if one.patient in known or one.paragraph_id in self.paired.paragraph_ids
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunClaims:
+    """What each method claims of the test images of one run, and where they lie in text space."""
+
+    scored: Mapping[str, tuple[ScoredImage, ...]]
+    places: NDArray[np.float32]
+
+
+def run_methods(
+    models: FittedModels, test: TestSet, *, seed: int, trained_truths: Sequence[Truth] | None, pixels: NDArray[np.uint8]
+) -> RunClaims:
+    """All methods on one test set.
+
+    Args:
+        models: The models.
+        test: The images.
+        seed: Of what is drawn or trained here.
+        trained_truths: Truth of the paired images, for the ceiling; None leaves it out.
+        pixels: (N, 1, rows, columns) of the paired images, for the ceiling.
+    """
+    features = models.feature.embed(test.images.pixels)
+    places = models.transform.map(features)
+    readings = models.readings
+    rng = np.random.default_rng(seed)
+    answers: dict[str, list[dict[Pair, Claim]]] = {
+        OURS: our_claims(models, test, places),
+        "ridge": _ridge(models, test, features),
+        "random paragraph": baselines.random_paragraph(readings, len(test.truths), rng),
+        "commonest of true valve": baselines.commonest_of_true_valve(readings, test.truths),
+        "image neighbours": baselines.image_neighbours(models.paired, features, models.labeller.readings),
+        "direct heads": baselines.direct_heads(models.paired, features, models.labeller.readings, seed=seed),
+    }
+    if trained_truths is not None:
+        answers["ceiling"] = baselines.ceiling(
+            pixels, trained_truths, models.paired.patients, test.images.pixels, models.feature, seed=seed
+        )
+    return RunClaims(scored={name: _scored(test, claims) for name, claims in answers.items()}, places=places)
+
+
+def our_claims(models: FittedModels, test: TestSet, places: NDArray[np.float32]) -> list[dict[Pair, Claim]]:
+    """The claims of the labels that the archive would get."""
+    found = models.index.search(places, models.labeller.vote.k, own_patients=test.images.patients)
+    records = [
+        _record(name, patient) for name, patient in zip(test.images.image_ids, test.images.patients, strict=True)
+    ]
+    return [
+        claims_of(models.labeller.labels(record, hits, model="")) for record, hits in zip(records, found, strict=True)
+    ]
+
+
+def _record(image_id: str, patient: str) -> ImageRecord:
+    from echomine.domain.records import Calibration
+
+    scale = Calibration(mps_per_px=0.01, baseline_y=0.0, s_per_px=0.01)  # gridded images are calibrated ones
+    return ImageRecord(image_id=image_id, content_sha256="", patient=patient, calibration=scale)
+
+
+def _ridge(models: FittedModels, test: TestSet, features: NDArray[np.float32]) -> list[dict[Pair, Claim]]:
+    paired = models.paired
+    places = train_ridge(paired.features, paired.targets, paired.patients).map(features)
+    votes = cast_votes(models.index, places, test.images.patients, models.labeller.readings, models.labeller.vote)
+    return [
+        {
+            (one.valve, one.disease): Claim(grade=one.grade if one.is_present else min(one.grade, Severity.TRACE))
+            for one in cast
+        }
+        for cast in votes
+    ]
+
+
+def _scored(test: TestSet, claims: Sequence[Mapping[Pair, Claim]]) -> tuple[ScoredImage, ...]:
+    return tuple(
+        ScoredImage(image_id=name, patient=patient, truth=truth, claims=said)
+        for name, patient, truth, said in zip(
+            test.images.image_ids, test.images.patients, test.truths, claims, strict=True
+        )
+    )
