@@ -55,7 +55,7 @@ class ImageFeatureConfig:
     """
 
     backbone: str = "spectral_net"
-    grid: PhysicalGrid = field(default_factory=lambda: PhysicalGrid(rows=128, columns=128))
+    grid: PhysicalGrid = field(default_factory=lambda: PhysicalGrid(rows=96, columns=96))
     epochs: int = 12
     batch_size: int = 64
     learning_rate: float = 2e-3
