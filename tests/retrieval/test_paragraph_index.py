@@ -192,3 +192,21 @@ def test_wrong_calls_are_told(index, corpus, vectors, queries):
     config = IndexConfig(exact_limit=1, factory="NoSuchIndex")
     with pytest.raises(ConfigurationError, match="NoSuchIndex"):
         ParagraphIndex.build(corpus, vectors, text_space="space-1", config=config)
+
+
+def test_with_a_gpu_the_answers_are_the_same(index, queries, monkeypatch):
+    """FAISS's GPU search stands in as its CPU twin: what is tested is the road to it and back."""
+    calls = []
+
+    def knn_gpu(resources, wanted, rows, k, *, metric):
+        calls.append(len(rows))
+        return faiss.knn(wanted, rows, k, metric)
+
+    owners = [f"p{row % 40}" for row in range(len(queries))]
+    wanted = ParagraphFilter(sites=frozenset({"south"}))
+    right = index.search(queries, 6, wanted=wanted, own_patients=owners)
+    monkeypatch.setattr(faiss, "StandardGpuResources", object, raising=False)
+    monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1)
+    monkeypatch.setattr(faiss, "knn_gpu", knn_gpu, raising=False)
+    assert index.search(queries, 6, wanted=wanted, own_patients=owners) == right
+    assert calls == [200]
