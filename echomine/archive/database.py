@@ -93,10 +93,11 @@ def upgrade(connection: Connection) -> None:
 
 def insert_ignoring(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
     """Inserts the rows that break no key; the number of new ones."""
-    return sum(
-        connection.execute(_insert(connection, table).values(list(chunk)).on_conflict_do_nothing()).rowcount
-        for chunk in _chunks(rows, len(table.columns))
-    )
+    new = 0
+    for chunk in _chunks(rows, len(table.columns)):
+        statement = _insert(connection, table).values(list(chunk)).on_conflict_do_nothing()
+        new += len(connection.execute(statement.returning(*table.primary_key.columns)).all())
+    return new
 
 
 def insert_replacing(connection: Connection, table: Table, rows: Sequence[Row], *, key: Sequence[str]) -> None:
@@ -127,7 +128,7 @@ def _engine(url: str) -> Engine:
     except (ArgumentError, ImportError) as error:
         raise WorkspaceError(
             "the database URL cannot be used: it needs the form postgresql+psycopg://user@host/name, "
-            "and its driver installed (pip install psycopg)"
+            "and its driver installed (pip install 'echomine[postgres]')"
         ) from error
     if kind == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)

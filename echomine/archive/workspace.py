@@ -14,6 +14,7 @@ from echomine.domain.errors import WorkspaceError
 
 CATALOG, KEY = "catalog.sqlite", "pseudonym.key"
 KEY_BYTES = 32
+DATABASE_VARIABLE = "ECHOMINE_DATABASE_URL"
 
 
 class Workspace:
@@ -40,7 +41,8 @@ class Workspace:
         Args:
             path: The directory.
             create: Whether to make it when it is not there.
-            database_url: SQLAlchemy URL of a catalog elsewhere; ``""`` is SQLite in the workspace.
+            database_url: SQLAlchemy URL of a catalog elsewhere; ``""`` takes the one that ECHOMINE_DATABASE_URL names,
+                else SQLite in the workspace.
             pseudonym_key: Key of the pseudonyms of a new workspace, for archives without real patients whose results
                 are to be the same everywhere; None draws a secret one.
 
@@ -59,7 +61,8 @@ class Workspace:
             key = _read_or_make_key(path / KEY, pseudonym_key)
         except OSError as error:
             raise workspace_error(error, doing=f"open the workspace {path}") from error
-        return cls(path, catalog=Catalog(database_url or sqlite_url(path / CATALOG)), key=key)
+        url = database_url or os.environ.get(DATABASE_VARIABLE) or sqlite_url(path / CATALOG)
+        return cls(path, catalog=Catalog(url), key=key)
 
     @staticmethod
     def artifacts_of(path: Path) -> ArtifactStore:

@@ -1,5 +1,6 @@
 """The catalog: nothing twice, nothing lost, in a stable order, a page at a time."""
 
+import os
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from echomine.archive.catalog import Catalog
 from echomine.archive.database import sqlite_url
@@ -43,9 +45,25 @@ from echomine.domain.vocabulary import (
 MILD = SeverityInterval.exactly(Severity.MILD)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request, tmp_path):
+    """A new database; a PostgreSQL one is named by ECHOMINE_TEST_DATABASE_URL and is emptied."""
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path / "catalog.sqlite")
+    url = os.environ.get("ECHOMINE_TEST_DATABASE_URL")
+    if not url:
+        pytest.skip("no PostgreSQL database is named by ECHOMINE_TEST_DATABASE_URL")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+    return url
+
+
 @pytest.fixture
-def catalog(tmp_path):
-    opened = Catalog(sqlite_url(tmp_path / "catalog.sqlite"))
+def catalog(database_url):
+    opened = Catalog(database_url)
     yield opened
     opened.close()
 
@@ -88,29 +106,29 @@ def label(image_id="", **changes):
     )
 
 
-def mined(name="r-1", *, study_uid="9.1", text="mild mitral regurgitation", grade=Severity.MILD, lexicon="lex"):
+def mined(name="r-1", *, study_uid="9.1", words="mild mitral regurgitation", grade=Severity.MILD, lexicon="lex"):
     finding = Finding(
         valve=Valve.MITRAL,
         disease=Disease.REGURGITATION,
         severity=SeverityInterval.exactly(grade),
         assertion=Assertion.PRESENT,
-        span=Span(0, len(text)),
-        quote=text,
+        span=Span(0, len(words)),
+        quote=words,
         section="MITRAL",
         detail="d",
     )
     shared = {"patient": "p-1", "study_uid": study_uid, "performed": date(2020, 1, 2), "site": "north"}
-    report = Report(report_id=name, text=text, **shared)
+    report = Report(report_id=name, text=words, **shared)
     paragraph = Paragraph(
         paragraph_id=f"{name}#0",
         report_id=name,
-        text=text,
-        span=Span(0, len(text)),
+        text=words,
+        span=Span(0, len(words)),
         findings=(finding,),
         section="S",
         **shared,
     )
-    return MinedReport(report=report, paragraphs=(paragraph,), lexicon=lexicon, content_sha256=text)
+    return MinedReport(report=report, paragraphs=(paragraph,), lexicon=lexicon, content_sha256=words)
 
 
 # --- images -------------------------------------------------------------------------------------------------------
@@ -351,9 +369,8 @@ for batch in catalog.ledger.pending("m1", batch=16):
 """
 
 
-def test_killed_at_any_moment_a_rerun_completes_the_labels(tmp_path):
-    url = sqlite_url(tmp_path / "catalog.sqlite")
-    catalog = Catalog(url)
+def test_killed_at_any_moment_a_rerun_completes_the_labels(catalog, database_url, tmp_path):
+    url = database_url
     catalog.images.add(catalog.images.source(tmp_path), [image(number) for number in range(2000)])
     kills = 0
     for attempt in range(8):
@@ -378,7 +395,6 @@ def test_killed_at_any_moment_a_rerun_completes_the_labels(tmp_path):
         for valve in list(Valve)[: number % 5]
     )
     assert sorted(found) == wanted
-    catalog.close()
 
 
 # --- reports, pairs, views ----------------------------------------------------------------------------------------
@@ -407,7 +423,7 @@ def test_paragraphs_of_chosen_patients_only(catalog):
 
 def test_a_report_put_again_replaces_paragraphs_findings_and_labels(catalog):
     catalog.reports.put([mined(), mined("r-2", study_uid="9.2")])
-    catalog.reports.put([mined(text="severe mitral regurgitation", grade=Severity.SEVERE)])
+    catalog.reports.put([mined(words="severe mitral regurgitation", grade=Severity.SEVERE)])
     counts = catalog.counts()
     assert (counts["reports"], counts["paragraphs"], counts["findings"], counts["labels"]) == (2, 2, 2, 2)
     grades = {kept.study_uid: kept.severity.low for kept in catalog.ledger.labels()}
@@ -416,7 +432,7 @@ def test_a_report_put_again_replaces_paragraphs_findings_and_labels(catalog):
 
 def test_the_reports_of_one_exam_are_folded_into_one_label(catalog):
     catalog.reports.put([mined()], run="run-1")
-    catalog.reports.put([mined("r-2", grade=Severity.MODERATE, text="moderate MR")], run="run-2")
+    catalog.reports.put([mined("r-2", grade=Severity.MODERATE, words="moderate MR")], run="run-2")
     (kept,) = catalog.ledger.labels()
     assert kept.severity == SeverityInterval(Severity.MILD, Severity.MODERATE)
     assert (kept.source, kept.study_uid, kept.image_id, kept.confidence) == (LabelSource.REPORT, "9.1", "", 1.0)
