@@ -1,8 +1,11 @@
 """Fixtures that all tests share."""
 
+import fcntl
 import io
 import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +46,83 @@ SPECTRAL_REGION = {
     "ReferencePixelPhysicalValueX": 0.0,
     "ReferencePixelPhysicalValueY": 0.0,
 }
+TINY_ARCHIVE = {
+    "n_reported_pairs": 32,
+    "n_unreported_images": 48,
+    "n_valve_paragraphs": 320,
+    "n_views": 50,
+    "compact": True,
+}
+TINY_SETTINGS = """
+[text_space]
+size = 32
+epochs = 10
+[image_feature]
+epochs = 2
+[transform]
+members = 1
+epochs = 5
+[labeller]
+precision = 0.6
+folds = 2
+"""
+TEST_KEY = b"a key of patients who do not exist"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mined:
+    """A small synthetic archive, ingested, learnt from for a few seconds, and labelled.
+
+    Attributes:
+        workspace: Directory of catalog and models.
+        archive: Where the sources lie, ``truth.csv`` among them.
+        settings: TOML file of the settings that it was learnt with.
+    """
+
+    workspace: Path
+    archive: Path
+    settings: Path
+
+
+@pytest.fixture(scope="session")
+def mined_workspace(tmp_path_factory: pytest.TempPathFactory) -> Mined:
+    """A mined workspace to look at, never to change: 80 images, 320 paragraphs; built once for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "mined"
+    folder.mkdir(exist_ok=True)
+    mined = Mined(workspace=folder / "workspace", archive=folder / "archive", settings=folder / "settings.toml")
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            _mine(mined)
+            (folder / "done").touch()
+    return mined
+
+
+@pytest.fixture
+def mined_copy(mined_workspace: Mined, tmp_path: Path) -> Mined:
+    """A copy of the mined workspace that a test may change; the archive is the shared one."""
+    workspace = tmp_path / "workspace"
+    shutil.copytree(mined_workspace.workspace, workspace)
+    return Mined(workspace=workspace, archive=mined_workspace.archive, settings=mined_workspace.settings)
+
+
+def _mine(mined: Mined) -> None:
+    from echomine.archive.synthetic_writer import write_archive
+    from echomine.archive.workspace import Workspace
+    from echomine.pipeline.ingest import ingest
+    from echomine.pipeline.label_archive import label_archive
+    from echomine.pipeline.learn import learn
+    from echomine.pipeline.settings import read_settings
+    from echomine.synthetic.config import ArchiveConfig
+
+    mined.settings.write_text(TINY_SETTINGS, encoding="utf-8")
+    write_archive(mined.archive, ArchiveConfig(**TINY_ARCHIVE), seed=0)
+    workspace = Workspace.open(mined.workspace, create=True, pseudonym_key=TEST_KEY)
+    ingest(workspace, [mined.archive])
+    learn(workspace, read_settings(mined.settings), seed=0)
+    label_archive(workspace)
+    workspace.close()
 
 
 @pytest.fixture(scope="session")
