@@ -7,6 +7,7 @@ from echomine.reports.scanning import Tokens
 
 _NEIGHBOURS = 4
 _MARKS = frozenset({",", ":", "-", "("})
+_ENDS = frozenset({".", ",", ";", ")", "("})
 _SAYING = frozenset({Kind.SEVERITY, Kind.CUE})
 _WORDS_WHEN_SMALL = frozenset({"as", "pa", "la", "ef", "ra"})
 
@@ -52,9 +53,20 @@ def _is_spoken_of(tokens: Tokens, after: int, lexicon: Lexicon) -> bool:
         place += 1
     if place == after or place >= len(tokens):
         return False
+    if tokens.words[after] == ":":
+        return _fills_the_line(tokens, place, lexicon)
     if tokens.words[place] in lexicon.lists.seen:
         return True
     return any(term.kind in _SAYING for _, term in lexicon.phrases.get(tokens.words[place], ()))
+
+
+def _fills_the_line(tokens: Tokens, place: int, lexicon: Lexicon) -> bool:
+    """Whether a grade and nothing else stands after a colon: ``PR: trace.`` but not ``MS: Minimal speech``."""
+    for phrase, term in lexicon.phrases.get(tokens.words[place], ()):
+        after = place + len(phrase)
+        if term.kind is Kind.SEVERITY and tokens.words[place:after] == phrase:
+            return after >= len(tokens) or tokens.words[after] in _ENDS or bool(tokens.breaks[after])
+    return False
 
 
 def _stands_out(tokens: Tokens, written: Written, lexicon: Lexicon) -> bool:

@@ -10,6 +10,7 @@ from echomine.reports.findings import read_sentences
 from echomine.reports.grading import GuidelineGrade, grade_measurements
 from echomine.reports.lexicon_files import Lexicon, standard_lexicon
 from echomine.reports.measurements import measurements_of
+from echomine.reports.other_findings import OtherFinding, other_findings_of
 from echomine.reports.scanning import scan
 from echomine.reports.study_label import study_findings
 
@@ -18,18 +19,20 @@ def findings_document(report_id: str, text: str, *, lexicon: Lexicon | None = No
     """The findings, measurements, guideline grades, conflicts and study labels of a report, ready for JSON.
 
     ``start`` and ``end`` count characters of ``text``; ``severity`` is the written grade, its bounds stand beside it.
-    An empty text gives empty lists.
+    Findings beside the eight valve diseases (``bicuspid``, ``pulmonary_hypertension``) stand in the same list, with
+    their own word for ``disease`` and ``""`` for ``valve`` where they have none. An empty text gives empty lists.
     """
     words = lexicon or standard_lexicon()
     tokens = scan(text)
     read = list(read_sentences(tokens, words))
     findings = tuple(dict.fromkeys(finding for part in read for finding in part.findings))
     measurements = tuple(m for part in read for m in measurements_of(tokens, part.view, words))
+    others = [other for part in read for other in other_findings_of(tokens, part, words)]
     grades = grade_measurements(measurements)
     conflicts = find_conflicts(findings, measurements, grades)
     return {
         "id": report_id,
-        "findings": [_finding(finding) for finding in findings],
+        "findings": [_finding(finding) for finding in findings] + [_other(other) for other in others],
         "measurements": [_measurement(measurement, text) for measurement in measurements],
         "grades": [_grade(grade) for grade in grades],
         "conflicts": [_conflict(conflict) for conflict in conflicts],
@@ -60,6 +63,22 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "start": finding.span.start,
         "end": finding.span.end,
         "quote": finding.quote,
+    }
+
+
+def _other(other: OtherFinding) -> dict[str, Any]:
+    return {
+        "valve": other.valve.value if other.valve else "",
+        "disease": other.kind,
+        "severity": written_grade(other.severity).word,
+        "severity_low": other.severity.low.word,
+        "severity_high": other.severity.high.word,
+        "assertion": other.assertion.value,
+        "detail": "",
+        "section": other.section,
+        "start": other.span.start,
+        "end": other.span.end,
+        "quote": other.quote,
     }
 
 

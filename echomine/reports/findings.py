@@ -102,7 +102,7 @@ def _without_anaesthesia(
     tokens: Tokens, sentence: Sentence, mentions: list[Mention], lists: WordLists
 ) -> list[Mention]:
     """The mentions without ``MAC`` where it is monitored anaesthesia care, not a calcified annulus."""
-    care = "ANESTH" in sentence.section or "ANAESTH" in sentence.section
+    care = sentence.kind == "drugs" or "ANESTH" in sentence.section
     if not care and "mac" in tokens.words[sentence.first : sentence.last + 1]:
         care = not lists.anaesthesia.isdisjoint(tokens.words[sentence.first : sentence.last + 1])
     return [m for m in mentions if tokens.words[m.first] != "mac"] if care else mentions
@@ -170,6 +170,14 @@ def names_a_valve(text: str, *, lexicon: Lexicon | None = None) -> bool:
 def _is_valve(mention: Mention) -> bool:
     noun = mention.kind is Kind.VALVE and mention.term.form != "adjective"
     return noun or (mention.kind is Kind.LESION and bool(mention.term.valve))
+
+
+def assertion_at(tokens: Tokens, read: ReadSentence, lexicon: Lexicon, first: int, last: int) -> Assertion:
+    """How a sentence speaks of its tokens ``first`` to ``last``: by its cues, else by its section."""
+    place = read.sentence
+    scopes = find_scopes(tokens, read.view.mentions, lexicon.lists, place.first, place.last)
+    cue = strongest(scopes, first, last)
+    return Assertion.HISTORICAL if cue == AFTER else _assertion_of_cue(place, cue)
 
 
 def assertion_of(sentence: str, concept: str) -> Assertion:

@@ -7,6 +7,9 @@ from echomine.reports.lexicon_files import Kind
 from echomine.reports.mentions import Mention
 from echomine.reports.sentence_view import SentenceView, Statement
 
+TYPING = "calcific"
+"""Detail of adjectives that say what kind of stenosis it is, and leave the grade before them to it."""
+
 _FARTHEST_GRADE = 8
 _FARTHEST_VALVE = 12
 _UNGRADED = frozenset({Disease.PROSTHESIS, Disease.VEGETATION})
@@ -32,6 +35,7 @@ class _Leftward:
         self.own = ""
         self.form = ""
         self.separated = False
+        self.typed = False
 
     def walk(self) -> Phrase:
         while self.place >= self.view.first and self._step():
@@ -47,8 +51,10 @@ class _Leftward:
         mention = self.view.owner.get(self.place)
         if mention is None:
             return False
-        if mention.kind is Kind.FILLER:
+        if mention.kind is Kind.FILLER or mention.term.detail == TYPING:
             self.place = mention.first - 1
+            self.separated = False
+            self.typed = True
             return True
         took = (mention.kind is Kind.SEVERITY and self._grade(mention)) or (
             mention.kind is Kind.VALVE and self._valve(mention)
@@ -56,14 +62,14 @@ class _Leftward:
         if took:
             self.first = mention.first
             self.place = mention.first - 1
-            self.separated = False
+            self.separated = self.typed = False
         return took
 
     def _grade(self, mention: Mention) -> bool:
         value = mention.term.value
         if not self.valves and not self.own:
             self.own = value
-        elif self.graded < len(self.valves) and not (self.separated or self.own):
+        elif self.graded < len(self.valves) and not self.own and (self.typed or not self.separated):
             self.valves[self.graded :] = [(valve, value) for valve, _ in self.valves[self.graded :]]
             self.graded = len(self.valves)
         else:

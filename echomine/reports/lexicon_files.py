@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, TypeVar
 from echomine.domain.errors import ConfigurationError
 
 MeaningT = TypeVar("MeaningT")
-RecordT = TypeVar("RecordT", "Measure", "Unit")
+RecordT = TypeVar("RecordT", "Measure", "Unit", "Other")
 
-_TABLES = frozenset({"term", "words", "measure", "unit"})
+_TABLES = frozenset({"term", "words", "measure", "unit", "other"})
 _KEYS = frozenset({"kind", "value", "phrases", "form", "detail", "valve", "case", "direction", "reach"})
 _FORMS = frozenset({"", "noun", "adjective", "own", "part", "every", "other"})
 _CASES = frozenset({"", "upper", "guarded"})
@@ -79,6 +79,14 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Other:
+    """A finding beside the eight valve diseases; ``at_valve`` says that it stands at one."""
+
+    kind: str
+    at_valve: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WordLists:
     """Function words, by what the engine uses them for; ``words.toml`` says what each list means."""
 
@@ -114,7 +122,7 @@ class Lexicon:
         lists: Function words.
         phrases: First word -> rows of (words, term).
         sections: Words of a heading -> kind of section.
-        measures, units: First word -> rows of (words, what they name).
+        measures, units, others: First word -> rows of (words, what they name).
         version: First 12 hex digits of the SHA-256 of the files.
     """
 
@@ -123,6 +131,7 @@ class Lexicon:
     sections: Mapping[tuple[str, ...], str]
     measures: Mapping[str, tuple[tuple[list[str], tuple[Measure, ...]], ...]]
     units: Mapping[str, tuple[tuple[list[str], tuple[Unit, ...]], ...]]
+    others: Mapping[str, tuple[tuple[list[str], Other], ...]]
     version: str
 
 
@@ -162,6 +171,7 @@ def lexicon_from(files: Mapping[str, str]) -> Lexicon:
     phrases: dict[tuple[str, ...], Term] = {}
     measures: dict[tuple[str, ...], tuple[Measure, ...]] = {}
     units: dict[tuple[str, ...], tuple[Unit, ...]] = {}
+    others: dict[tuple[str, ...], Other] = {}
     sections: dict[tuple[str, ...], str] = {}
     lists: dict[str, frozenset[str]] = {}
     digest = hashlib.sha256()
@@ -178,12 +188,14 @@ def lexicon_from(files: Mapping[str, str]) -> Lexicon:
             measures[words] = (*measures.get(words, ()), measure)
         for words, unit in _rows(name, files[name], "unit", content, _record(Unit)):
             units[words] = (*units.get(words, ()), unit)
+        others.update(_rows(name, files[name], "other", content, _record(Other)))
     return Lexicon(
         lists=WordLists(**lists),
         phrases=_by_first_word(phrases),
         sections=sections,
         measures=_by_first_word(measures),
         units=_by_first_word(units),
+        others=_by_first_word(others),
         version=digest.hexdigest()[:12],
     )
 

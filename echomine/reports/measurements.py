@@ -251,7 +251,7 @@ def _valve_of(view: SentenceView, name: _Name, quantity: Quantity) -> str:
 def _nearest(view: SentenceView, mentions: list[Mention]) -> str | None:
     """The valve of the first mention that has one; ``""`` if a chamber or vessel comes first; None if nothing does."""
     for mention in mentions:
-        if mention.kind is Kind.LESION and mention.term.valve:
+        if mention.kind in {Kind.LESION, Kind.STRUCTURE} and mention.term.valve:
             return mention.term.valve
         if mention.kind is Kind.VALVE:
             names = view.names(mention)

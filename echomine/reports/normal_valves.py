@@ -71,9 +71,11 @@ def _left(view: SentenceView, mention: Mention) -> _Called | None:
     if not {"valve", "valvular"}.isdisjoint(view.words[mention.first : mention.last + 1]):
         return _Called(ALL_VALVES, mention.first, mention.last)
     nearest = _nearest_before(view, mention)
-    if nearest is None:
+    if nearest is not None and nearest.kind is Kind.STRUCTURE:
+        nearest = _listed_with(view, nearest)
+    elif nearest is None:
         return _carried(view, mention)
-    if nearest.kind is not Kind.VALVE or not _is_subject(view, nearest, mention):
+    if nearest is None or nearest.kind is not Kind.VALVE or not _is_subject(view, nearest, mention):
         return None
     valves, first = view.group_to(nearest)
     return _Called(valves, first, mention.last)
@@ -87,6 +89,21 @@ def _nearest_before(view: SentenceView, mention: Mention) -> Mention | None:
         if before.kind is Kind.VALVE or (before.kind in _NOT_BETWEEN and before.term.value != "verb"):
             return before
     return None
+
+
+def _listed_with(view: SentenceView, structure: Mention) -> Mention | None:
+    """The valve that stands just before a structure in a list: ``the pulmonic valve and pulmonary artery``."""
+    place = structure.first - 1
+    while place >= view.first and (view.separates(place) or _is_filler(view, place)):
+        place -= 1
+    before = view.owner.get(place)
+    listed = place < structure.first - 1 and before is not None and before.kind is Kind.VALVE
+    return before if listed else None
+
+
+def _is_filler(view: SentenceView, place: int) -> bool:
+    mention = view.owner.get(place)
+    return mention is not None and mention.kind is Kind.FILLER
 
 
 def _is_subject(view: SentenceView, valve: Mention, mention: Mention) -> bool:

@@ -1,7 +1,7 @@
 """Tying each lesion of a sentence to its valves and its grade."""
 
 from echomine.domain.vocabulary import Assertion, Disease
-from echomine.reports.lesion_links import attributed, grade_after, leftwards, rightwards, shared_grade
+from echomine.reports.lesion_links import TYPING, attributed, grade_after, leftwards, rightwards, shared_grade
 from echomine.reports.lexicon_files import Kind
 from echomine.reports.mentions import Mention
 from echomine.reports.normal_valves import normal_statements
@@ -46,7 +46,7 @@ class SentenceReader:
         elif not valves:
             names, last = self._valves_of(head, phrase.first, coordinated)
             valves = tuple((valve, phrase.grade) for valve in names)
-        if head.term.value in _UNGRADED:
+        if head.term.value in _UNGRADED or head.term.detail == TYPING:
             valves = tuple((valve, "") for valve, _ in valves)
         elif not any(grade for _, grade in valves):
             grade = grade_after(self.view, head) or shared_grade(self.view, head, coordinated)

@@ -9,6 +9,7 @@ from echomine.reports.mentions import Mention
 from echomine.reports.scanning import Tokens
 
 ALL_VALVES: tuple[str, ...] = tuple(Valve)
+_OWN_VALVE = frozenset({Kind.LESION, Kind.STRUCTURE})
 BLOCKING = frozenset({"chamber", "septum", "vessel", "pericardium"})
 
 
@@ -124,17 +125,23 @@ class SentenceView:
         return tuple(dict.fromkeys(names)), first
 
     def subject_before(self, place: int) -> tuple[str, ...]:
-        """The valves that stand nearest before a token, with no chamber, vessel or septum in between."""
+        """The valves that stand nearest before a token, with no chamber, vessel or septum in between.
+
+        A valve named only as a place (``gradient across the mitral valve``) counts when there is no other.
+        """
+        passed: tuple[str, ...] = ()
         for mention in reversed(self.mentions):
             if mention.first >= place:
                 continue
-            if mention.kind is Kind.STRUCTURE and mention.term.value in BLOCKING:
-                return ()
-            if mention.kind is Kind.LESION and mention.term.valve:
+            if mention.term.valve and mention.kind in _OWN_VALVE:
                 return (mention.term.valve,)
+            if mention.kind is Kind.STRUCTURE and mention.term.value in BLOCKING:
+                break
             if mention.kind is Kind.VALVE and self.can_be_subject(mention):
                 return self.group_to(mention)[0]
-        return ()
+            if mention.kind is Kind.VALVE and mention.term.form == "noun" and not passed:
+                passed = self.group_to(mention)[0]
+        return passed
 
     def can_be_subject(self, mention: Mention) -> bool:
         """Whether a valve mention can carry a statement: a noun can, an adjective only with a lesion for its noun."""
@@ -143,6 +150,8 @@ class SentenceView:
         if mention.term.form != "adjective":
             return not self._led_away(mention)
         place = self.group_from(mention)[1] + 1
+        if place <= self.last and self.words[place] in self.lists.places and self.words[place].isalpha():
+            return True
         following = self.owner.get(place)
         while following is not None and following.kind is Kind.FILLER:
             place = following.last + 1
@@ -162,7 +171,7 @@ class SentenceView:
         for mention in reversed(self.mentions):
             if mention.kind is Kind.VALVE and self.can_be_subject(mention) and not self._aside(mention):
                 return self.group_to(mention)[0]
-            if mention.kind is Kind.LESION and mention.term.valve:
+            if mention.kind in _OWN_VALVE and mention.term.valve:
                 return (mention.term.valve,)
         blocking = any(m.kind is Kind.STRUCTURE and m.term.value in BLOCKING for m in self.mentions)
         return () if blocking else None

@@ -68,3 +68,32 @@ def test_a_document_is_plain_json_with_places_in_the_text():
 def test_an_empty_report_gives_empty_lists():
     document = findings_document("r", "")
     assert document["findings"] == document["measurements"] == document["conflicts"] == []
+
+
+def others(text):
+    rows = findings_document("r", text)["findings"]
+    eight = {"stenosis", "regurgitation", "prolapse", "sclerosis_calcification"} | {
+        "thickening",
+        "vegetation",
+        "prosthesis",
+        "normal",
+    }
+    return [(r["disease"], r["valve"], r["severity"], r["assertion"]) for r in rows if r["disease"] not in eight]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("A bicuspid aortic valve.", [("bicuspid", "aortic", "unspecified", "present")]),
+        ("The mitral valve is myxomatous.", [("myxomatous", "mitral", "unspecified", "present")]),
+        ("Moderate pulmonary hypertension.", [("pulmonary_hypertension", "", "moderate", "present")]),
+        (
+            "Mild LVH. No pericardial effusion.",
+            [("lv_hypertrophy", "", "mild", "present"), ("pericardial_effusion", "", "none", "negated")],
+        ),
+        ("Diastolic dysfunction grade 2.", [("diastolic_dysfunction", "", "moderate", "present")]),
+        ("INDICATION: Rule out thrombus.", [("thrombus", "", "unspecified", "hypothetical")]),
+    ],
+)
+def test_findings_beside_the_valve_diseases(text, expected):
+    assert others(text) == expected

@@ -1,4 +1,4 @@
-"""Every construction of ``golden/constructions.toml``: one sentence, and all that it says."""
+"""Every golden sentence: one construction or style each, and all that it says."""
 
 import tomllib
 from pathlib import Path
@@ -7,7 +7,12 @@ import pytest
 
 from echomine.reports import extract_findings
 
-CASES = tomllib.loads((Path(__file__).parent / "golden" / "constructions.toml").read_text(encoding="utf-8"))
+FOLDER = Path(__file__).parent / "golden"
+CASES = {
+    name: case
+    for file in ("constructions.toml", "report_styles.toml")
+    for name, case in tomllib.loads((FOLDER / file).read_text(encoding="utf-8")).items()
+}
 VALVES = {"A": "aortic", "M": "mitral", "T": "tricuspid", "P": "pulmonic"}
 ASSERTIONS = {"negated", "possible", "historical", "family", "hypothetical", "not_assessed"}
 

@@ -1,0 +1,83 @@
+"""Findings beside the eight diseases of the valves: finer kinds of valve disease, and the heart around the valves."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from echomine.domain.records import Span
+from echomine.domain.severity import SeverityInterval
+from echomine.domain.vocabulary import Assertion, Severity, Valve
+from echomine.reports.findings import ReadSentence, assertion_at
+from echomine.reports.grades import interval_of
+from echomine.reports.lesion_links import attributed, grade_after, leftwards, rightwards
+from echomine.reports.lexicon_files import Kind, Lexicon, Other, Term
+from echomine.reports.mentions import Mention
+from echomine.reports.scanning import Tokens
+from echomine.reports.sentence_view import SentenceView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherFinding:
+    """One statement that is none of the eight valve diseases.
+
+    Attributes:
+        kind: ``bicuspid``, ``rheumatic``, ``pulmonary_hypertension``, ...: a word of the lexicon.
+        valve: The valve, for kinds that stand at one.
+        severity: Grade as an interval; ``none`` when negated.
+        assertion, span, quote, section: As of a finding.
+    """
+
+    kind: str
+    valve: Valve | None
+    severity: SeverityInterval
+    assertion: Assertion
+    span: Span
+    quote: str
+    section: str = ""
+
+
+def other_findings_of(tokens: Tokens, read: ReadSentence, lexicon: Lexicon) -> list[OtherFinding]:
+    """The other findings of one sentence, in order; one at several valves is told of each."""
+    return [
+        _finding(tokens, read, lexicon, head, valve)
+        for head, other in _heads(read.view, lexicon)
+        for valve in (_valves(read.view, head) if other.at_valve else ("",))
+    ]
+
+
+def _heads(view: SentenceView, lexicon: Lexicon) -> Iterator[tuple[Mention, Other]]:
+    """The words of other findings, the longest at each place, as heads that grades and valves can be tied to."""
+    index = view.first
+    while index <= view.last:
+        for phrase, other in lexicon.others.get(view.words[index], ()):
+            end = index + len(phrase) - 1
+            if end <= view.last and view.words[index : end + 1] == phrase:
+                form = "adjective" if other.at_valve else "noun"
+                yield Mention(Kind.LESION, Term(Kind.LESION, other.kind, form=form), index, end), other
+                index = end
+                break
+        index += 1
+
+
+def _valves(view: SentenceView, head: Mention) -> tuple[str, ...]:
+    phrase = leftwards(view, head)
+    if phrase.valves:
+        return tuple(valve for valve, _ in phrase.valves)
+    within = {m.term.value for m in view.mentions if m.kind is Kind.VALVE and head.first <= m.first <= head.last}
+    found = tuple(within) or attributed(view, head)[0] or rightwards(view, head)[0]
+    return found or view.subject_before(head.first) or view.context.subject
+
+
+def _finding(tokens: Tokens, read: ReadSentence, lexicon: Lexicon, head: Mention, valve: str) -> OtherFinding:
+    assertion = assertion_at(tokens, read, lexicon, head.first, head.last)
+    grade = leftwards(read.view, head).grade or grade_after(read.view, head)
+    severity = interval_of(grade) if grade else SeverityInterval.unspecified()
+    span = Span(tokens.starts[head.first], tokens.ends[head.last])
+    return OtherFinding(
+        kind=head.term.value,
+        valve=Valve(valve) if valve else None,
+        severity=SeverityInterval.exactly(Severity.NONE) if assertion is Assertion.NEGATED else severity,
+        assertion=assertion,
+        span=span,
+        quote=span.of(tokens.text),
+        section=read.sentence.section,
+    )
