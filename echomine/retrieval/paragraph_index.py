@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echomine.domain.config import config_from, config_to_dict
-from echomine.domain.errors import ArtifactError, UsageError
+from echomine.domain.errors import ArtifactError, ConfigurationError, UsageError
 from echomine.domain.records import Paragraph
 from echomine.retrieval.array_files import (
     Array,
@@ -200,7 +200,7 @@ class ParagraphIndex:
             made_for = str(description["text_space"])
             config = config_from(IndexConfig, description["config"])
             columns, alive = _columns_of(description, arrays_from_bytes(files, "index.safetensors"))
-        except (KeyError, TypeError, ValueError) as error:
+        except (ConfigurationError, KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"the index lacks a part ({error}): build it anew") from error
         if made_for != text_space:
             raise ArtifactError(f"the index was built for text space {made_for}, not for {text_space}: build it anew")

@@ -7,7 +7,8 @@ References:
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echomine.domain.config import config_from, config_to_dict
-from echomine.domain.errors import ConfigurationError
+from echomine.domain.errors import ConfigurationError, WorkspaceError
 from echomine.domain.records import Paragraph
 from echomine.retrieval.array_files import (
     Array,
@@ -127,9 +128,7 @@ def learn_paragraph_vectors(
     distinct, rows = distinct_documents(documents)
     names = _MODELS[config.kind]
     report = _epoch_counter(progress, len(names) * config.epochs)
-    with tempfile.TemporaryDirectory(prefix="echomine-") as folder:
-        corpus = Path(folder) / "corpus.txt"
-        corpus.write_text("".join(" ".join(document) + "\n" for document in distinct), encoding="utf-8")
+    with _corpus_file(distinct) as corpus:
         models = {name: train_on_file(corpus, name, config, on_epoch=report) for name in names}
     ids = tuple(paragraph.paragraph_id for paragraph in paragraphs)
     vectors = _joined(_trained_vectors(model, distinct, config) for model in models.values())
@@ -159,6 +158,25 @@ def train_on_file(
         callbacks=[_callback(on_epoch)] if on_epoch else (),
     )
     return model
+
+
+@contextmanager
+def _corpus_file(documents: list[list[str]]) -> Iterator[Path]:
+    """A file of one document a line, in a folder that only this user can read and that is gone afterwards.
+
+    It is the only file that retrieval writes: gensim trains faster from a file than from memory.
+    """
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="echomine-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise WorkspaceError(f"no temporary folder for the corpus ({error}); set TMPDIR to one") from error
+    with folder as name:
+        corpus = Path(name) / "corpus.txt"
+        try:
+            corpus.write_text("".join(" ".join(document) + "\n" for document in documents), encoding="utf-8")
+        except OSError as error:
+            raise WorkspaceError(f"the corpus does not fit into {name} ({error}); free space or set TMPDIR") from error
+        yield corpus
 
 
 def distinct_documents(documents: Sequence[list[str]]) -> tuple[list[list[str]], NDArray[np.int64]]:

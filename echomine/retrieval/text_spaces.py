@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from echomine.domain.errors import ArtifactError, UsageError
+from echomine.domain.config import config_from
+from echomine.domain.errors import ArtifactError, ConfigurationError, UsageError
 from echomine.domain.records import Paragraph
 from echomine.retrieval.array_files import json_from_bytes
 from echomine.retrieval.text_space import (
@@ -101,6 +102,6 @@ def nearest_paragraphs(space: TextSpace, paragraph_id: str, k: int = 10) -> tupl
 
 def _kind_of(description: object) -> TextSpaceKind:
     try:
-        return TextSpaceKind(description["config"]["kind"])  # type: ignore[index]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ArtifactError(f"text_space.json names no known kind ({error}): learn it anew") from error
+        return config_from(TextSpaceConfig, description["config"]).kind  # type: ignore[index]
+    except (ConfigurationError, KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(f"text_space.json has no valid settings ({error}): learn it anew") from error

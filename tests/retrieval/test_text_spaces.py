@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from safetensors.numpy import load
 
 from echomine.domain.config import config_from
-from echomine.domain.errors import ArtifactError, ConfigurationError, UsageError
+from echomine.domain.errors import ArtifactError, ConfigurationError, UsageError, WorkspaceError
 from echomine.domain.records import Span
 from echomine.retrieval.text_space import TextSpaceConfig, TextSpaceKind, document_of, unit_rows
 from echomine.retrieval.text_spaces import learn_text_space, nearest_paragraphs, text_space_from_files
@@ -130,6 +131,19 @@ def test_a_space_needs_paragraphs_and_frequent_words(corpus):
     for kind in (TextSpaceKind.PV_DBOW, TextSpaceKind.TFIDF_SVD):
         with pytest.raises(ConfigurationError, match="lower min_count"):
             learn_text_space(corpus[:3], TextSpaceConfig(kind=kind, min_count=99))
+
+
+def test_without_room_for_the_corpus_one_sentence_says_so(corpus, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(WorkspaceError, match="TMPDIR"):
+        learn_text_space(corpus[:50], TextSpaceConfig(size=8, epochs=1))
+
+
+def test_unknown_settings_in_an_artifact_are_refused(space):
+    files = space.to_files()
+    description = files["text_space.json"].replace(b'"epochs"', b'"eqochs"')
+    with pytest.raises(ArtifactError, match="eqochs"):
+        text_space_from_files({**files, "text_space.json": description})
 
 
 def test_settings_are_checked():
