@@ -17,6 +17,7 @@ from echomine.domain.records import Label
 from echomine.domain.vocabulary import ItemState, LabelSource, Valve
 
 PAGE = 500
+_DONE = frozenset(ItemState) - {ItemState.PENDING}
 _LABEL_ORDER = (labels.c.subject, labels.c.source, labels.c.valve, labels.c.disease, labels.c.model)
 
 
@@ -231,7 +232,7 @@ class Ledger:
             found = {ItemState(state): number for state, number in connection.execute(query)}
             total = connection.execute(select(func.count()).select_from(images)).scalar_one()
         counts = {state: found.get(state, 0) for state in ItemState}
-        counts[ItemState.PENDING] = total - sum(found.values())
+        counts[ItemState.PENDING] = total - sum(number for state, number in found.items() if state in _DONE)
         return counts
 
     def results(self, model: str, *, states: Collection[ItemState] | None = None) -> Iterator[ImageResult]:

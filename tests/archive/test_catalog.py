@@ -17,7 +17,7 @@ from echomine.archive.image_table import Addition, NewImage, NewProblem
 from echomine.archive.item_problems import ItemKind, ItemProblem
 from echomine.archive.ledger import ImageResult, LabelFilter
 from echomine.archive.report_table import MinedReport
-from echomine.domain.errors import Reason
+from echomine.domain.errors import Reason, UsageError
 from echomine.domain.records import (
     Calibration,
     Evidence,
@@ -45,14 +45,15 @@ from echomine.domain.vocabulary import (
 MILD = SeverityInterval.exactly(Severity.MILD)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+POSTGRESQL = os.environ.get("ECHOMINE_TEST_DATABASE_URL", "")
+"""A PostgreSQL database to test with as well; everything in it is dropped."""
+
+
+@pytest.fixture(params=["sqlite", *(["postgresql"] if POSTGRESQL else [])])
 def database_url(request, tmp_path):
-    """A new database; a PostgreSQL one is named by ECHOMINE_TEST_DATABASE_URL and is emptied."""
     if request.param == "sqlite":
         return sqlite_url(tmp_path / "catalog.sqlite")
-    url = os.environ.get("ECHOMINE_TEST_DATABASE_URL")
-    if not url:
-        pytest.skip("no PostgreSQL database is named by ECHOMINE_TEST_DATABASE_URL")
+    url = POSTGRESQL
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.execute(text("DROP SCHEMA public CASCADE"))
@@ -258,6 +259,38 @@ def test_states_add_up(catalog, tmp_path):
     assert catalog.ledger.forget("m1", reasons=[Reason.SOURCE_MISSING]) == 1
     assert catalog.ledger.states("m1")[ItemState.PENDING] == 4
     assert catalog.ledger.forget("m1") == 2
+
+
+def test_a_plan_gives_each_image_one_place(catalog, tmp_path):
+    source = catalog.images.source(tmp_path)
+    catalog.images.add(source, [image(number) for number in range(10)])
+    run = catalog.ledger.begin_run("label", model="m1")
+    catalog.ledger.record(run, [labelled(catalog.images.get("1.2.000003"))])
+    other = catalog.ledger.begin_run("label", model="m1")
+    assert catalog.ledger.plan(other) == 9
+    assert catalog.ledger.states("m1")[ItemState.PENDING] == 9
+    assert sum(catalog.ledger.states("m1").values()) == 10
+    catalog.images.add(source, [image(number) for number in range(10, 12)])
+    assert catalog.ledger.states("m1")[ItemState.PENDING] == 11
+    batches = [catalog.ledger.planned(other, first=first, last=first + 3) for first in (0, 4, 8)]
+    assert [len(batch) for batch in batches] == [4, 4, 1]
+    catalog.ledger.record(other, [labelled(file) for file in batches[0]])
+    assert catalog.ledger.planned(other, first=0, last=3) == ()
+    assert catalog.ledger.planned(other, first=4, last=7) == batches[1]
+    assert catalog.ledger.run(other.run_id).model == "m1"
+    with pytest.raises(UsageError):
+        catalog.ledger.run("run-none")
+
+
+def test_places_in_text_space(catalog, tmp_path):
+    catalog.images.add(catalog.images.source(tmp_path), [image(number) for number in range(3)])
+    run = catalog.ledger.begin_run("label", model="m1")
+    files = list(catalog.images.all())
+    catalog.ledger.record(run, [replace(labelled(files[0]), vector=b"ab"), labelled(files[1])])
+    assert [(one.image_id, one.patient, one.vector) for one in catalog.ledger.placed_images("m1")] == [
+        ("1.2.000000", "p-0", b"ab")
+    ]
+    assert catalog.patients() == {"p-0", "p-1", "p-2"}
 
 
 def test_labels_come_back_as_they_went_in(catalog, tmp_path):
