@@ -1,6 +1,6 @@
 """The catalog: what a workspace knows of images, reports, runs and labels."""
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from echomine.archive.database import Database
 from echomine.archive.image_table import ImageTable
@@ -59,6 +59,21 @@ class Catalog:
         query = select(images.c.patient).union(select(reports.c.patient))
         with self._database.read() as connection:
             return frozenset(connection.execute(query).scalars())
+
+    def share_patients(self) -> None:
+        """Gives the patient of an exam to its images and reports that came without one.
+
+        Otherwise a query would find its own patient's report, and a split would part the two.
+        """
+        with self._database.write() as connection:
+            for ours, theirs in ((reports, images), (images, reports), (labels, reports)):
+                known = (
+                    select(func.min(theirs.c.patient))
+                    .where(theirs.c.study_uid == ours.c.study_uid, theirs.c.patient != "")
+                    .scalar_subquery()
+                )
+                orphans = (ours.c.patient == "") & (ours.c.study_uid != "") & known.is_not(None)
+                connection.execute(update(ours).where(orphans).values(patient=known))
 
     def close(self) -> None:
         """Gives back the connections."""

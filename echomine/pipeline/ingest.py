@@ -98,6 +98,7 @@ def ingest(  # noqa: PLR0913 - the options of one command
         ingest_images(context, source)
     for path in _given(reports, *(source.reports for source in listed)):
         ingest_reports(context, path)
+    workspace.catalog.share_patients()
     for path in _given((pairs,), (source.pairs for source in listed)):
         ingest_pairs(context, path)
     for path in _given((views,), (source.views for source in listed)):

@@ -307,6 +307,27 @@ def test_a_text_folder_linked_by_a_mapping_file(workspace, archive, tmp_path):
     assert workspace.catalog.exam_counts()["exams_without_report"] == 0
 
 
+def test_who_is_unknown_takes_the_patient_of_the_exam(workspace, tmp_path, make_dicom):
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    (folder / "a.dcm").write_bytes(dicom(make_dicom, 1))
+    (folder / "b.dcm").write_bytes(dicom(make_dicom, 2, PatientID=None))
+    rows = [
+        {"id": "A", "study_uid": "1.1", "text": TEXT},
+        {"id": "B", "study_uid": "1.2", "patient": "MRN-2", "text": TEXT},
+        {"id": "C", "study_uid": "1.7", "text": TEXT},
+    ]
+    write_lines(folder / "reports.jsonl", rows)
+    for _ in range(2):
+        ingest(workspace, [folder])
+        reports = {report.study_uid: report.patient for report in workspace.catalog.reports.all()}
+        assert reports == {"1.1": workspace.pseudonym("MRN-1"), "1.2": workspace.pseudonym("MRN-2"), "1.7": ""}
+        assert workspace.catalog.images.get("7.2").record.patient == workspace.pseudonym("MRN-2")
+        assert {label.patient for label in workspace.catalog.ledger.labels() if label.study_uid == "1.1"} == {
+            workspace.pseudonym("MRN-1")
+        }
+
+
 def test_a_source_may_be_a_report_file_or_a_folder_of_texts(workspace, archive, tmp_path):
     texts = tmp_path / "texts"
     texts.mkdir()
