@@ -57,14 +57,16 @@ def _is_spoken_of(tokens: Tokens, after: int, lexicon: Lexicon) -> bool:
         return _fills_the_line(tokens, place, lexicon)
     if tokens.words[place] in lexicon.lists.seen:
         return True
-    return any(term.kind in _SAYING for _, term in lexicon.phrases.get(tokens.words[place], ()))
+    phrases = lexicon.phrases.get(tokens.words[place])
+    return phrases is not None and any(term.kind in _SAYING for _, term in phrases.terms())
 
 
 def _fills_the_line(tokens: Tokens, place: int, lexicon: Lexicon) -> bool:
     """Whether a grade and nothing else stands after a colon: ``PR: trace.`` but not ``MS: Minimal speech``."""
-    for phrase, term in lexicon.phrases.get(tokens.words[place], ()):
-        after = place + len(phrase)
-        if term.kind is Kind.SEVERITY and tokens.words[place:after] == phrase:
+    phrases = lexicon.phrases.get(tokens.words[place])
+    for words, term in phrases.terms() if phrases is not None else ():
+        after = place + max(1, len(words))
+        if term.kind is Kind.SEVERITY and (not words or tokens.words[place:after] == words):
             return after >= len(tokens) or tokens.words[after] in _ENDS or bool(tokens.breaks[after])
     return False
 

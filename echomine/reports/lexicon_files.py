@@ -51,6 +51,25 @@ class Term(NamedTuple):
     reach: int = 0
 
 
+class Phrases(NamedTuple):
+    """The phrases that begin with one word.
+
+    Attributes:
+        alone: What the word means by itself, if anything.
+        longer: Second word -> rows of (words, term), the longest first.
+    """
+
+    alone: Term | None
+    longer: Mapping[str, tuple[tuple[list[str], Term], ...]]
+
+    def terms(self) -> Iterator[tuple[list[str], Term]]:
+        """All rows, the longer ones first; the word alone has an empty list of further words."""
+        for rows in self.longer.values():
+            yield from rows
+        if self.alone is not None:
+            yield [], self.alone
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
     """A measurement that reports name.
@@ -120,14 +139,14 @@ class Lexicon:
 
     Attributes:
         lists: Function words.
-        phrases: First word -> rows of (words, term).
+        phrases: First word -> its phrases.
         sections: Words of a heading -> kind of section.
         measures, units, others: First word -> rows of (words, what they name).
         version: First 12 hex digits of the SHA-256 of the files.
     """
 
     lists: WordLists
-    phrases: Mapping[str, tuple[tuple[list[str], Term], ...]]
+    phrases: Mapping[str, Phrases]
     sections: Mapping[tuple[str, ...], str]
     measures: Mapping[str, tuple[tuple[list[str], tuple[Measure, ...]], ...]]
     units: Mapping[str, tuple[tuple[list[str], tuple[Unit, ...]], ...]]
@@ -191,13 +210,25 @@ def lexicon_from(files: Mapping[str, str]) -> Lexicon:
         others.update(_rows(name, files[name], "other", content, _record(Other)))
     return Lexicon(
         lists=WordLists(**lists),
-        phrases=_by_first_word(phrases),
+        phrases=_by_two_words(phrases),
         sections=sections,
         measures=_by_first_word(measures),
         units=_by_first_word(units),
         others=_by_first_word(others),
         version=digest.hexdigest()[:12],
     )
+
+
+def _by_two_words(rows: Mapping[tuple[str, ...], Term]) -> dict[str, Phrases]:
+    table = {}
+    for first, entries in _by_first_word(rows).items():
+        alone = next((term for words, term in entries if len(words) == 1), None)
+        longer: dict[str, list[tuple[list[str], Term]]] = {}
+        for words, term in entries:
+            if len(words) > 1:
+                longer.setdefault(words[1], []).append((words, term))
+        table[first] = Phrases(alone, {second: tuple(found) for second, found in longer.items()})
+    return table
 
 
 def _by_first_word(

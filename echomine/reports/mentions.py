@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from echomine.reports.abbreviations import Written, is_abbreviation
-from echomine.reports.lexicon_files import Kind, Lexicon, Term
+from echomine.reports.lexicon_files import Kind, Lexicon, Phrases, Term
 from echomine.reports.scanning import Tokens
 
 _GRADING = frozenset({Kind.SEVERITY, Kind.CUE})
@@ -25,31 +25,32 @@ def find_mentions(tokens: Tokens, lexicon: Lexicon, first: int, last: int) -> li
     mentions: list[Mention] = []
     index = first
     while index <= last:
-        rows = table.get(words[index])
-        found = _longest(tokens, lexicon, rows, index, last, mentions) if rows is not None else None
-        if found is not None:
-            mentions.append(found)
-            index = found.last
+        phrases = table.get(words[index])
+        if phrases is not None:
+            found = _longest(tokens, lexicon, phrases, index, last, mentions)
+            if found is not None:
+                mentions.append(found)
+                index = found[3]
         index += 1
     return mentions
 
 
 def _longest(
-    tokens: Tokens,
-    lexicon: Lexicon,
-    rows: tuple[tuple[list[str], Term], ...],
-    index: int,
-    last: int,
-    before: list[Mention],
+    tokens: Tokens, lexicon: Lexicon, phrases: Phrases, index: int, last: int, before: list[Mention]
 ) -> Mention | None:
-    words, room = tokens.words, last - index + 1
-    for phrase, term in rows:
-        size = len(phrase)
-        if size > room or (size > 1 and words[index : index + size] != phrase):
-            continue
-        if not term.case or is_abbreviation(tokens, _written(before, term, index, size), lexicon):
-            return Mention(term.kind, term, index, index + size - 1)
-    return None
+    words, alone = tokens.words, phrases.alone
+    if phrases.longer and index < last:
+        for phrase, term in phrases.longer.get(words[index + 1], ()):
+            end = index + len(phrase)
+            if end <= last + 1 and words[index:end] == phrase and _is_meant(tokens, lexicon, term, index, end, before):
+                return Mention(term.kind, term, index, end - 1)
+    if alone is None or (alone.case and not _is_meant(tokens, lexicon, alone, index, index + 1, before)):
+        return None
+    return Mention(alone.kind, alone, index, index)
+
+
+def _is_meant(tokens: Tokens, lexicon: Lexicon, term: Term, index: int, end: int, before: list[Mention]) -> bool:
+    return not term.case or is_abbreviation(tokens, _written(before, term, index, end - index), lexicon)
 
 
 def _written(before: list[Mention], term: Term, index: int, size: int) -> Written:

@@ -5,10 +5,7 @@ from dataclasses import dataclass
 
 NO_BREAK, LINE_BREAK, BLANK_LINE = 0, 1, 2
 
-_TOKEN = re.compile(
-    r"(?P<blank>\n[ \t\r\f\v]*\n\s*)|(?P<line>\n)"
-    r"|(?P<word>[^\W\d_]+\d*(?:['’][^\W\d_]+)?|\d+(?:[.,]\d+)*\+?|[^\w\s])"
-)
+_TOKEN = re.compile(r"\n[ \t\r\f\v]*\n\s*|\n|[^\W\d_]+\d*(?:['’][^\W\d_]+)?|\d+(?:[.,]\d+)*\+?|[^\w\s]")
 _DASHES = frozenset("-‐‑–")
 
 
@@ -46,22 +43,29 @@ def scan(text: str) -> Tokens:
     starts: list[int] = []
     ends: list[int] = []
     breaks: list[int] = []
+    lowered = _lowered(text)
     pending = NO_BREAK
-    for match in _TOKEN.finditer(text):
-        group = match.lastgroup
-        if group != "word":
-            pending = BLANK_LINE if group == "blank" else max(pending, LINE_BREAK)
-            continue
-        start, end = match.span()
-        word = match.group()
+    for start, end in [match.span() for match in _TOKEN.finditer(text)]:
+        word = lowered[start:end]
         if word in _DASHES and _joins(text, start, end):
             continue
-        words.append(word.lower())
+        if word[0] == "\n":
+            pending = BLANK_LINE if end > start + 1 else max(pending, LINE_BREAK)
+            continue
+        words.append(word)
         starts.append(start)
         ends.append(end)
         breaks.append(pending)
         pending = NO_BREAK
     return Tokens(text=text, words=words, starts=starts, ends=ends, breaks=breaks)
+
+
+def _lowered(text: str) -> str:
+    """The text in small letters, each at its own place: the few letters whose small form is longer stay as they are."""
+    lowered = text.lower()
+    if len(lowered) == len(text):
+        return lowered
+    return "".join(small if len(small := letter.lower()) == 1 else letter for letter in text)
 
 
 def _joins(text: str, start: int, end: int) -> bool:
