@@ -4,7 +4,7 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 
 from echomine.pipeline import stages
-from flows.running import IO_RETRIES, run_as_module
+from flows.running import IO_RETRIES, at_least_one, run_as_module
 
 
 @task(name="evaluate", **IO_RETRIES)
@@ -14,9 +14,7 @@ def evaluate_stage(workspace: str, truth: str, protocol: str, seeds: int) -> dic
 
 
 @flow(name="evaluate")
-def evaluate(
-    workspace: str, truth: str = "", protocol: str = "held-out", seeds: int = 5
-) -> dict[str, object]:
+def evaluate(workspace: str, truth: str = "", protocol: str = "held-out", seeds: int = 5) -> dict[str, object]:
     """Judge the models beside the baselines."""
     document = evaluate_stage(workspace, truth, protocol, seeds)
     create_markdown_artifact(key="evaluation", markdown=str(document["markdown"]))
@@ -24,4 +22,4 @@ def evaluate(
 
 
 if __name__ == "__main__":
-    run_as_module(evaluate, [("truth", str, ""), ("protocol", str, "held-out"), ("seeds", int, 5)])
+    run_as_module(evaluate, [("truth", str, ""), ("protocol", str, "held-out"), ("seeds", at_least_one, 5)])

@@ -9,7 +9,7 @@ from prefect.futures import as_completed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from echomine.pipeline import stages
-from flows.running import IO_RETRIES, publish_counts, run_as_module
+from flows.running import IO_RETRIES, at_least_one, publish_counts, run_as_module
 
 BATCH_SIZE = 250
 
@@ -24,6 +24,12 @@ def label_batch(workspace: str, run: str, first: int, last: int) -> dict[str, in
 def open_run(workspace: str, batch_size: int) -> dict[str, object]:
     """The run, its models and the catalog rows of its batches."""
     return stages.open_label_run(workspace, batch_size=batch_size)
+
+
+@task(name="close run", **IO_RETRIES)
+def close_run(workspace: str, run: str, counts: dict[str, int]) -> None:
+    """Notes in the catalog that the run ended."""
+    stages.close_run(workspace, run=run, counts=counts)
 
 
 def _runner(cluster: str, workers: int) -> TaskRunner[Any]:
@@ -59,10 +65,12 @@ def label_archive(
     counts: dict[str, int] = {}
     if batches:
         counts = label_batches.with_options(task_runner=_runner(cluster, workers))(workspace, run, batches)
-    stages.close_run(workspace, run=run, counts=counts)
+    close_run(workspace, run, counts)
     publish_counts("label-archive-counts", f"Images by state, models {plan['model']}", counts)
     return {"run": run, "model": plan["model"], "batches": len(batches), "counts": counts}
 
 
 if __name__ == "__main__":
-    run_as_module(label_archive, [("batch_size", int, BATCH_SIZE), ("workers", int, 1), ("cluster", str, "")])
+    run_as_module(
+        label_archive, [("batch_size", at_least_one, BATCH_SIZE), ("workers", at_least_one, 1), ("cluster", str, "")]
+    )

@@ -2,21 +2,35 @@
 
 import argparse
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
+from prefect import State, Task
 from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import TaskRun
 from prefect.tasks import exponential_backoff
 
-from echomine.domain.errors import EchomineError
+from echomine.domain.errors import EchomineError, WorkspaceError
+from echomine.pipeline import stages
+
+
+def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Whether a failure may go away by itself: disk, network and database do, a wrong setting or artifact does not."""
+    failure = state.result(raise_on_failure=False)
+    return isinstance(failure, OSError | WorkspaceError)
+
 
 IO_RETRIES: dict[str, Any] = {
     "retries": 3,
     "retry_delay_seconds": exponential_backoff(backoff_factor=2),
     "retry_jitter_factor": 0.5,
+    "retry_condition_fn": may_pass,
     "result_serializer": "json",
+    "cache_policy": NO_CACHE,  # what is done is known to the catalog, not to Prefect
 }
 """Options of a task that touches disk or database: three tries more, after about 2, 4 and 8 s."""
 
@@ -29,23 +43,62 @@ def publish_counts(key: str, title: str, counts: Mapping[str, int]) -> None:
 
 def default_workspace() -> str:
     """The workspace of the environment, else ``echomine-workspace`` here."""
-    return os.environ.get("ECHOMINE_WORKSPACE", "echomine-workspace")
+    return os.environ.get("ECHOMINE_WORKSPACE") or "echomine-workspace"
 
 
-def run_as_module(flow: Callable[..., Any], options: Sequence[tuple[str, type, Any]] = ()) -> None:
+def at_least_one(text: str) -> int:
+    """The number of an option that counts something."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"wants 1 or more, got {number}")
+    return number
+
+
+def quarantined_items(document: Mapping[str, Any]) -> int:
+    """How many items a flow's result, or a stage in it, says were quarantined."""
+    stages_in_it = (document.get(name) for name in ("counts", "ingest", "label"))
+    return int(document.get("quarantined", 0)) + sum(
+        quarantined_items(one) for one in stages_in_it if isinstance(one, Mapping)
+    )
+
+
+def run_as_module(flow: Callable[..., Any], options: Sequence[tuple[str, Callable[[str], Any], Any]] = ()) -> NoReturn:
     """Run a flow by ``python -m``: its options become flags, its result one JSON document on stdout.
+
+    Exits with 0, with 1 when items were quarantined, else with the code of the error. Without ECHOMINE_DEBUG an error
+    is one sentence.
 
     Args:
         flow: The flow; its first parameter is ``workspace``.
-        options: Name, type and default of each further parameter.
+        options: Name, type and default of each further parameter. A flow with a ``source`` that is given makes its
+            workspace, every other one needs it.
     """
+    arguments = _parsed(flow, options)
+    debug = bool(os.environ.get("ECHOMINE_DEBUG"))
+    if not debug:
+        logging.disable(logging.ERROR)  # Prefect logs each failure with two tracebacks
+    try:
+        if not arguments.get("source"):
+            stages.check_workspace(arguments["workspace"])
+        document = flow(**arguments)
+    except Exception as error:  # the outermost edge
+        if debug:
+            raise
+        _fail(error)
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    raise SystemExit(1 if quarantined_items(document) else 0)
+
+
+def _parsed(flow: Callable[..., Any], options: Sequence[tuple[str, Callable[[str], Any], Any]]) -> dict[str, Any]:
     parser = argparse.ArgumentParser(description=(flow.__doc__ or "").split("\n")[0])
     parser.add_argument("--workspace", default=default_workspace())
     for name, kind, default in options:
         parser.add_argument("--" + name.replace("_", "-"), type=kind, default=default)
-    try:
-        document = flow(**vars(parser.parse_args()))
-    except EchomineError as error:
-        sys.stderr.write(f"echomine: {error}\n")
-        raise SystemExit(error.exit_code) from None
-    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    return vars(parser.parse_args())
+
+
+def _fail(error: Exception) -> NoReturn:
+    known = isinstance(error, EchomineError)
+    unknown = f"the flow failed ({type(error).__name__}); ECHOMINE_DEBUG=1 shows where"
+    sys.stderr.write(f"echomine: {error if known else unknown}\n")
+    raise SystemExit(error.exit_code if isinstance(error, EchomineError) else 3) from None

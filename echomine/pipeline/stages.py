@@ -18,6 +18,15 @@ from echomine.pipeline.model_chain import load_chain
 from echomine.pipeline.settings import Settings, read_settings
 
 
+def check_workspace(workspace: str) -> None:
+    """Passes a workspace that is there.
+
+    Raises:
+        WorkspaceError: If it is not.
+    """
+    _open(workspace).close()
+
+
 def ingest(workspace: str, sources: Sequence[str]) -> dict[str, int]:
     """Counts of what was taken in; the workspace is made when it is not there."""
     result = run_ingest(Workspace.open(Path(workspace), create=True), [Path(source) for source in sources])
