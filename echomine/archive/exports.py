@@ -52,13 +52,13 @@ class LabelledPicture:
 
     Attributes:
         record: The image.
-        pixels: Its display, cropped.
+        png: Its display, cropped, as a PNG file.
         rows: Its labels.
         split: The part its patient belongs to.
     """
 
     record: ImageRecord
-    pixels: Pixels
+    png: bytes
     rows: tuple[ExportRow, ...]
     split: Split
 
@@ -178,12 +178,17 @@ def write_card(out: Path, text: str) -> None:
         raise workspace_error(error, doing=f"write {out}") from error
 
 
+def png_of(pixels: Pixels) -> bytes:
+    """A display as a PNG file, without loss; fast rather than small."""
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, format="PNG", compress_level=1)
+    return encoded.getvalue()
+
+
 def _write_picture(folder: Path, picture: LabelledPicture) -> None:
     folder.mkdir(exist_ok=True)
     name = f"{picture.record.image_id}.png"
-    encoded = io.BytesIO()
-    Image.fromarray(picture.pixels).save(encoded, format="PNG", compress_level=3)
-    (folder / name).write_bytes(encoded.getvalue())
+    (folder / name).write_bytes(picture.png)
     with (folder / "metadata.jsonl").open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(_metadata(name, picture), ensure_ascii=False) + "\n")
 

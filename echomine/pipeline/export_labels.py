@@ -1,7 +1,9 @@
 """Export: labels of the catalog as a data set with a card."""
 
-from collections import Counter
+import os
+from collections import Counter, deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
 from itertools import groupby
@@ -15,6 +17,7 @@ from echomine.archive.exports import (
     LabelledPicture,
     check_free,
     export_row,
+    png_of,
     write_card,
     write_image_folder,
 )
@@ -31,6 +34,8 @@ from echomine.reports import lexicon_version
 
 FORMS = (*WRITERS, "hf")
 LABELLER = "labeller"
+MOST_THREADS = 4
+AHEAD = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,19 +135,37 @@ class _Export:
             yield row
 
     def pictures(self, advance: Advance) -> Iterator[LabelledPicture]:
-        """Images with their wanted labels; an image whose file is gone or changed is left out and counted."""
+        """Images with their wanted labels; an image whose file is gone or changed is left out and counted.
+
+        They are read and encoded ahead on a few threads.
+        """
+        waiting: deque[Future[LabelledPicture | ItemError]] = deque()
+        with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
+            for file, rows in self._labelled_files():
+                waiting.append(pool.submit(_picture, file, rows))
+                if len(waiting) >= AHEAD:
+                    yield from self._counted(waiting.popleft().result())
+                    advance(1)
+            while waiting:
+                yield from self._counted(waiting.popleft().result())
+                advance(1)
+
+    def _labelled_files(self) -> Iterator[tuple[ImageFile, tuple[ExportRow, ...]]]:
         for image_id, group in groupby(self._labels(), key=lambda label: label.image_id):
-            labels = tuple(group)
+            rows = tuple(map(self._row, group))
             file = self._catalog.images.get(image_id) if image_id else None
             if file is None:
-                self._excluded["labels of exams, without an image of their own"] += len(labels)
-                continue
-            advance(1)
-            picture = self._picture(file, labels)
-            if picture is not None:
-                for row in picture.rows:
-                    self._tally.add(row)
-                yield picture
+                self._excluded["labels of exams, without an image of their own"] += len(rows)
+            else:
+                yield file, rows
+
+    def _counted(self, picture: LabelledPicture | ItemError) -> Iterator[LabelledPicture]:
+        if isinstance(picture, ItemError):
+            self._excluded[f"images whose file could not be used: {picture.reason.value}"] += 1
+            return
+        for row in picture.rows:
+            self._tally.add(row)
+        yield picture
 
     def counts(self) -> dict[str, int]:
         """Labels, images, exams, patients and labels by part."""
@@ -190,17 +213,6 @@ class _Export:
         unit = label.patient or label.study_uid or label.image_id
         return export_row(label, split_of(unit, salt=self._request.salt, fractions=self._request.fractions))
 
-    def _picture(self, file: ImageFile, labels: tuple[Label, ...]) -> LabelledPicture | None:
-        try:
-            spectral = read_unchanged(file)
-        except ItemError as error:
-            self._excluded[f"images whose file could not be used: {error.reason.value}"] += 1
-            return None
-        rows = tuple(self._row(label) for label in labels)
-        return LabelledPicture(
-            record=file.record, pixels=spectral.display.pixels, rows=rows, split=Split(rows[0]["split"])
-        )
-
     def _settings(self) -> dict[str, Any]:
         request = self._request
         threshold = self._labeller.metrics.get("threshold") if self._labeller else None
@@ -234,3 +246,11 @@ class _Export:
             left |= {f"images {state.value}": number for state, number in states.items() if number}
             left.pop("images labelled", None)
         return left
+
+
+def _picture(file: ImageFile, rows: tuple[ExportRow, ...]) -> LabelledPicture | ItemError:
+    try:
+        pixels = read_unchanged(file).display.pixels
+    except ItemError as error:
+        return error
+    return LabelledPicture(record=file.record, png=png_of(pixels), rows=rows, split=Split(rows[0]["split"]))
