@@ -75,7 +75,8 @@ class PairVote:
         present: Share of that weight that says mild or more, 0..1; a lesion without a grade counts as
             present.
         severity: Interval of grades around ``grade``; unspecified when no paragraph gives a grade.
-        grade: Weighted median, the graver of two; ``severity.grade`` is the same.
+        grade: Weighted mean grade of the side that won, present or absent, rounded; ``severity.grade`` is the
+            same.
         expected: Weighted mean grade, 0..6; NaN without any grade.
         spread: Weighted standard deviation of the grade; 0 without any.
         top_score: Highest score among the paragraphs that speak of the pair.
@@ -182,7 +183,7 @@ def _outcome(
     present = (graded[Severity.MILD :].sum() + ungraded) / support
     shares = _shares(graded, ungraded)
     known = bool(shares.any())
-    grade, interval = _grade_and_interval(shares, config.quantile)
+    grade, interval = _grade_and_interval(shares, config.quantile, diseased=present >= _MIDDLE)
     scale = np.arange(len(GRADES))
     expected = float(shares @ scale) if known else float("nan")
     return PairVote(
@@ -228,11 +229,15 @@ def _shares(graded: NDArray[np.float64], ungraded: float) -> NDArray[np.float64]
     return np.asarray(graded / graded.sum())
 
 
-def _grade_and_interval(shares: NDArray[np.float64], quantile: float) -> tuple[Severity, SeverityInterval]:
-    """The weighted median and quantiles around it, the wider side cut until their middle is the median."""
+def _grade_and_interval(
+    shares: NDArray[np.float64], quantile: float, *, diseased: bool
+) -> tuple[Severity, SeverityInterval]:
+    """The mean of the winning side and quantiles around it, the wider side cut until their middle is the mean."""
     if not shares.any():
         return Severity.UNSPECIFIED, SeverityInterval.unspecified()
-    grade = _quantile(shares, _MIDDLE)
+    side = GRADES[Severity.MILD :] if diseased else GRADES[: Severity.MILD]
+    weights = shares[list(side)]
+    grade = Severity(int(weights @ np.array(side) / weights.sum() + 0.5 + 1e-9))
     low = min(_quantile(shares, quantile), grade)
     high = max(_quantile(shares, 1 - quantile), grade)
     while SeverityInterval(low, high).grade is not grade:
