@@ -24,7 +24,7 @@ from echomine.archive.exports import (
 from echomine.archive.image_table import ImageFile
 from echomine.archive.ledger import LabelFilter
 from echomine.archive.workspace import Workspace
-from echomine.domain.errors import ItemError, UsageError
+from echomine.domain.errors import ItemError, UsageError, WorkspaceError
 from echomine.domain.records import Label
 from echomine.domain.splits import DEFAULT_FRACTIONS, split_of
 from echomine.domain.vocabulary import LabelSource, Split, Valve
@@ -113,8 +113,17 @@ def export_labels(workspace: Workspace, request: ExportRequest, *, progress: Pro
         card = request.out.with_name(f"{request.out.name}.card.md")
         with progress.stage("Writing labels", 0):
             WRITERS[request.form](request.out, export.rows())
-        write_card(card, export.card())
+        _write_card_or_nothing(card, export.card(), request.out)
     return ExportResult(path=request.out, card=card, counts=export.counts(), excluded=export.excluded())
+
+
+def _write_card_or_nothing(card: Path, text: str, table: Path) -> None:
+    """Labels without a card are no data set: where the card cannot be written, the table goes too."""
+    try:
+        write_card(card, text)
+    except WorkspaceError:
+        table.unlink(missing_ok=True)
+        raise
 
 
 class _Export:

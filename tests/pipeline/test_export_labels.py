@@ -278,6 +278,16 @@ def test_a_full_disk_leaves_nothing_half_written(workspace, tmp_path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
+def test_without_its_card_a_table_is_not_left(workspace, tmp_path, monkeypatch):
+    def full(_out, _text):
+        raise WorkspaceError("the disk is full")
+
+    monkeypatch.setattr("echomine.pipeline.export_labels.write_card", full)
+    with pytest.raises(WorkspaceError):
+        export_labels(workspace, ExportRequest(form="csv", out=tmp_path / "labels.csv"))
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_an_empty_catalog_gives_an_empty_data_set(tmp_path, form):
     opened = Workspace.open(tmp_path / "w", create=True)
