@@ -92,9 +92,12 @@ def _single_file(path: Path) -> Source:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    for folder, names, files in os.walk(root):
+    """All files below a directory, and the directories that cannot be listed: reading those says why."""
+    closed: list[Path] = []
+    for folder, names, files in os.walk(root, onerror=lambda error: closed.append(Path(error.filename))):
         names[:] = sorted(name for name in names if not name.startswith("."))
         yield from (Path(folder, name) for name in sorted(files) if not name.startswith("."))
+    yield from closed
 
 
 def _source_file(root: Path, path: Path) -> SourceFile:

@@ -27,7 +27,7 @@ from echomine.archive.workspace import Workspace
 from echomine.domain.errors import ItemError, UsageError, WorkspaceError
 from echomine.domain.records import Label
 from echomine.domain.splits import DEFAULT_FRACTIONS, split_of
-from echomine.domain.vocabulary import LabelSource, Split, Valve
+from echomine.domain.vocabulary import DopplerMode, LabelSource, Split, Valve
 from echomine.pipeline.displays import read_unchanged
 from echomine.pipeline.progress import SILENT, Advance, Progress
 from echomine.reports import lexicon_version
@@ -36,6 +36,10 @@ FORMS = (*WRITERS, "hf")
 LABELLER = "labeller"
 MOST_THREADS = 4
 AHEAD = 32
+SCREENSHOTS = (
+    "**Look before you share:** {} of the pictures are screenshots without ultrasound regions. Nothing in them was "
+    "blanked, so a burned-in name would be in them still."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +139,7 @@ class _Export:
         self._labeller = workspace.artifacts.load(LABELLER) if workspace.artifacts.current(LABELLER) else None
         self._tally = ExportTally()
         self._excluded: Counter[str] = Counter()
+        self._screenshots = 0
 
     def rows(self) -> Iterator[ExportRow]:
         """Rows of the wanted labels, counted as they go by."""
@@ -174,6 +179,7 @@ class _Export:
             return
         for row in picture.rows:
             self._tally.add(row)
+        self._screenshots += picture.record.mode is DopplerMode.UNKNOWN
         yield picture
 
     def counts(self) -> dict[str, int]:
@@ -202,6 +208,7 @@ class _Export:
                 exclusions=self.excluded(),
                 synthetic=bool(synthetic) and all(synthetic),
                 mixed=any(synthetic),
+                notes=(SCREENSHOTS.format(self._screenshots),) if self._screenshots else (),
             ),
         )
 

@@ -241,6 +241,33 @@ def test_the_card_says_what_is_in_it_and_what_is_not(workspace, tmp_path):
     assert "MRN" not in card
 
 
+def test_screenshots_are_warned_of(tmp_path, make_dicom):
+    from PIL import Image
+
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    (folder / "a.dcm").write_bytes(make_dicom(pixels(1)))
+    Image.fromarray(pixels(2)).save(folder / "shot.png")
+    opened = Workspace.open(tmp_path / "w", create=True)
+    ingest(opened, [folder])
+    run = opened.catalog.ledger.begin_run("label", model="m")
+    for file in opened.catalog.images.all():
+        stated = Label(
+            source=LabelSource.RETRIEVAL,
+            valve=Valve.AORTIC,
+            disease=Disease.STENOSIS,
+            severity=SeverityInterval.exactly(Severity.MILD),
+            assertion=Assertion.PRESENT,
+            confidence=1.0,
+            image_id=file.record.image_id,
+        )
+        done = ImageResult(image_id=file.record.image_id, state=ItemState.LABELLED, labels=(stated,))
+        opened.catalog.ledger.record(run, [done])
+    written = export_labels(opened, ExportRequest(form="hf", out=tmp_path / "out"))
+    assert "1 of the pictures are screenshots" in written.card.read_text()
+    opened.close()
+
+
 def test_a_synthetic_archive_is_called_so(tmp_path, make_dicom):
     folder = tmp_path / "archive"
     folder.mkdir()

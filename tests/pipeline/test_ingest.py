@@ -232,6 +232,20 @@ def test_hostile_file_names(workspace, tmp_path, make_dicom):
     assert ingest(workspace, [folder]).counts["images_added"] == 0
 
 
+def test_a_folder_that_cannot_be_listed_is_said(workspace, archive, monkeypatch):
+    real_scandir = os.scandir
+
+    def guarded(path):
+        if str(path).endswith("deep"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real_scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    result = ingest(workspace, [archive])
+    assert ("images/deep", Reason.UNREADABLE) in reasons(result)
+    assert result.counts["images_added"] == 2
+
+
 def test_links_out_of_the_source_and_pipes_do_no_harm(workspace, archive, tmp_path):
     (archive / "images" / "loop").symlink_to(archive)
     (archive / "images" / "dangling.dcm").symlink_to(tmp_path / "none")
