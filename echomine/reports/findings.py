@@ -6,6 +6,7 @@ from typing import NamedTuple
 from echomine.domain.records import Finding, Measurement, Span
 from echomine.domain.severity import SeverityInterval
 from echomine.domain.vocabulary import Assertion, Disease, Severity, Valve
+from echomine.reports.assertions import assertion_of_cue, assertion_of_statement, replaced_lesions
 from echomine.reports.grades import interval_of, join_grades
 from echomine.reports.lexicon_files import Kind, Lexicon, WordLists, standard_lexicon
 from echomine.reports.measurements import measurements_of
@@ -20,11 +21,6 @@ FARTHEST_CARRY = 3
 """Sentences over which a valve stays the subject when none is named."""
 
 _NONE = SeverityInterval.exactly(Severity.NONE)
-_SECTION_ASSERTION = {
-    "indication": Assertion.HISTORICAL,
-    "history": Assertion.HISTORICAL,
-    "family": Assertion.FAMILY,
-}
 
 
 def lexicon_version() -> str:
@@ -79,7 +75,8 @@ def _read_sentence(
     view = SentenceView(tokens, mentions, lexicon.lists, (sentence.first, sentence.last), context)
     statements = SentenceReader(view).statements() if mentions else []
     scopes = find_scopes(tokens, mentions, lexicon.lists, sentence.first, sentence.last) if statements else []
-    made = (_finding(tokens, sentence, statement, scopes) for statement in statements)
+    gone = replaced_lesions(view, statements, scopes)
+    made = (_finding(tokens, sentence, statement, scopes, gone) for statement in statements)
     found = tuple(finding for finding in made if finding is not None)
     return ReadSentence(sentence, view, found), _context_after(view, statements)
 
@@ -108,9 +105,13 @@ def _without_anaesthesia(
     return [m for m in mentions if tokens.words[m.first] != "mac"] if care else mentions
 
 
-def _finding(tokens: Tokens, sentence: Sentence, statement: Statement, scopes: list[Scope]) -> Finding | None:
+def _finding(
+    tokens: Tokens, sentence: Sentence, statement: Statement, scopes: list[Scope], gone: frozenset[tuple[int, int]]
+) -> Finding | None:
     disease = Disease(statement.disease)
-    assertion = _assertion(sentence, statement, disease, strongest(scopes, *statement.head))
+    assertion = assertion_of_statement(sentence, statement, scopes)
+    if assertion is Assertion.PRESENT and statement.head in gone:
+        assertion = Assertion.HISTORICAL
     if disease is Disease.NORMAL and assertion is not Assertion.PRESENT:
         return None
     span = Span(tokens.starts[statement.first], tokens.ends[statement.last])
@@ -124,34 +125,6 @@ def _finding(tokens: Tokens, sentence: Sentence, statement: Statement, scopes: l
         section=sentence.section,
         detail=statement.detail,
     )
-
-
-def _assertion(sentence: Sentence, statement: Statement, disease: Disease, cue: str) -> Assertion:
-    if statement.implied:
-        return Assertion(statement.implied)
-    if disease is Disease.PROSTHESIS:
-        return _assertion_of_device(sentence, cue)
-    if statement.grade == "none" and not cue:
-        return Assertion.NEGATED
-    return _assertion_of_cue(sentence, cue)
-
-
-def _assertion_of_cue(sentence: Sentence, cue: str) -> Assertion:
-    if cue == AFTER:
-        return Assertion.PRESENT
-    return Assertion(cue) if cue else _SECTION_ASSERTION.get(sentence.kind, Assertion.PRESENT)
-
-
-def _assertion_of_device(sentence: Sentence, cue: str) -> Assertion:
-    """A prosthesis that was put in is present, however long ago; one that is weighed or asked about is hypothetical."""
-    if cue in {AFTER, Assertion.HISTORICAL}:
-        return Assertion.PRESENT
-    if cue == Assertion.POSSIBLE:
-        return Assertion.HYPOTHETICAL
-    if cue:
-        return Assertion(cue)
-    asked = sentence.kind in {"indication", "plan"}
-    return Assertion.HYPOTHETICAL if asked else Assertion.PRESENT
 
 
 def _severity(disease: Disease, assertion: Assertion, grade: str) -> SeverityInterval:
@@ -177,7 +150,7 @@ def assertion_at(tokens: Tokens, read: ReadSentence, lexicon: Lexicon, first: in
     place = read.sentence
     scopes = find_scopes(tokens, read.view.mentions, lexicon.lists, place.first, place.last)
     cue = strongest(scopes, first, last)
-    return Assertion.HISTORICAL if cue == AFTER else _assertion_of_cue(place, cue)
+    return Assertion.HISTORICAL if cue == AFTER else assertion_of_cue(place, cue)
 
 
 def assertion_of(sentence: str, concept: str) -> Assertion:
@@ -196,7 +169,7 @@ def assertion_of(sentence: str, concept: str) -> Assertion:
             mentions = join_grades(tokens, mentions, lexicon.lists)
             scopes = find_scopes(tokens, mentions, lexicon.lists, part.first, part.last)
             cue = strongest(scopes, inside[0], inside[-1])
-            return Assertion.HISTORICAL if cue == AFTER else _assertion_of_cue(part, cue)
+            return Assertion.HISTORICAL if cue == AFTER else assertion_of_cue(part, cue)
     return Assertion.PRESENT
 
 

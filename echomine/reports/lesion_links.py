@@ -133,7 +133,7 @@ def _coordinates(view: SentenceView, mention: Mention) -> bool:
         return mention.term.form == "noun"
     if mention.kind is Kind.STRUCTURE:
         return mention.term.value == "finding"
-    return mention.kind is Kind.CUE and view.words[mention.first] == "nor" and mention.first == mention.last
+    return mention.kind is Kind.CUE and view.words[mention.last] in view.lists.coordinating_cues
 
 
 def _is_place(view: SentenceView, mention: Mention) -> bool:
@@ -150,16 +150,18 @@ def _is_place(view: SentenceView, mention: Mention) -> bool:
 
 def attributed(view: SentenceView, head: Mention) -> tuple[tuple[str, ...], int]:
     """Valves right of an adjective: ``thickened and calcified aortic valve``; and the last token."""
-    place = head.last + 1
+    place, separated = head.last + 1, False
     while place <= view.last:
         mention = view.owner.get(place)
         if view.separates(place):
+            separated = True
             place += 1
         elif mention is None:
             break
         elif mention.kind is Kind.VALVE:
-            return view.group_from(mention)
+            return ((), head.last) if separated else view.group_from(mention)
         elif mention.kind in {Kind.FILLER, Kind.SEVERITY} or mention.term.form == "adjective":
+            separated = separated and mention.term.form != "adjective"
             place = mention.last + 1
         else:
             break

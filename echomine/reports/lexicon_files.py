@@ -131,6 +131,10 @@ class WordLists:
     abbreviations: frozenset[str] = frozenset()
     anaesthesia: frozenset[str] = frozenset()
     pronouns: frozenset[str] = frozenset()
+    causes: frozenset[str] = frozenset()
+    coordinating_cues: frozenset[str] = frozenset()
+    comparing: frozenset[str] = frozenset()
+    past_reports: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from echomine.reports.mentions import Mention
 from echomine.reports.sentence_view import ALL_VALVES, SentenceView, Statement
 
 _FARTHEST = 12
+_GOING_ON = frozenset({"verb", "same"})
 _NOT_BETWEEN = frozenset({Kind.STRUCTURE, Kind.LESION, Kind.STOP})
 
 
@@ -86,7 +87,7 @@ def _nearest_before(view: SentenceView, mention: Mention) -> Mention | None:
     for before in reversed(view.mentions):
         if before.first >= mention.first:
             continue
-        if before.kind is Kind.VALVE or (before.kind in _NOT_BETWEEN and before.term.value != "verb"):
+        if before.kind is Kind.VALVE or (before.kind in _NOT_BETWEEN and before.term.value not in _GOING_ON):
             return before
     return None
 

@@ -9,6 +9,7 @@ from echomine.reports.mentions import Mention
 from echomine.reports.scanning import Tokens
 
 AFTER = "after"
+_FARTHEST_VERB = 8
 _ENDED_BY_GRADES = frozenset({Assertion.NEGATED, Assertion.POSSIBLE, "none"})
 _RANK: dict[str, int] = {
     Assertion.NEGATED: 0,
@@ -68,6 +69,8 @@ class _ScopeReader:
         term = mention.term
         if mention.kind is Kind.SEVERITY and term.value == "none":
             yield mention.last + 1, self._forward(index), Assertion.NEGATED
+        if self._is_older_study(mention):
+            yield from self._of_older_study(index)
         if mention.kind is not Kind.CUE:
             return
         if term.direction != "backward":
@@ -79,16 +82,44 @@ class _ScopeReader:
     def _forward(self, index: int) -> int:
         cue, last = self.mentions[index], self.last
         breakable = cue.term.value in _ENDED_BY_GRADES
-        for mention in self.mentions[index + 1 :]:
-            new_item = breakable and mention.first > cue.last + 1 and self._opens_graded_item(mention)
+        for later in range(index + 1, len(self.mentions)):
+            mention = self.mentions[later]
+            new_item = breakable and mention.first > cue.last + 1 and self._opens_graded_item(later)
             if mention.kind is Kind.STOP or new_item:
                 last = mention.first - 1
                 break
         return self._before_new_clause(cue.last + 1, last)
 
-    def _opens_graded_item(self, mention: Mention) -> bool:
-        graded = mention.kind is Kind.SEVERITY and mention.term.value != "none"
-        return graded and self.words[mention.first - 1] in self.lists.new_item
+    def _is_older_study(self, mention: Mention) -> bool:
+        """Whether an older study is named, with what it showed to follow: ``on the prior study there was``."""
+        if mention.kind is Kind.PSEUDO:
+            return mention.term.value == "study"
+        historical = mention.kind is Kind.CUE and mention.term.value == Assertion.HISTORICAL
+        return historical and mention.term.direction == "backward" and mention.first == self.first
+
+    def _of_older_study(self, index: int) -> Iterator[tuple[int, int, str]]:
+        """What an older study showed: from the verb after it on; nothing if it is only compared with."""
+        study = self.mentions[index]
+        if not self.lists.comparing.isdisjoint(self.words[max(self.first, study.first - 3) : study.first]):
+            return
+        for later in range(index + 1, len(self.mentions)):
+            mention = self.mentions[later]
+            if mention.first - study.last > _FARTHEST_VERB:
+                return
+            if mention.kind is Kind.STOP:
+                if self.words[mention.last] in self.lists.past_reports:
+                    yield mention.last + 1, self._forward(later), Assertion.HISTORICAL
+                return
+
+    def _opens_graded_item(self, index: int) -> bool:
+        mention = self.mentions[index]
+        if mention.kind is not Kind.SEVERITY or mention.term.value == "none":
+            return False
+        first = mention.first
+        before = self.mentions[index - 1]
+        if before.kind is Kind.FILLER and before.last == first - 1:
+            first = before.first
+        return self.words[first - 1] in self.lists.new_item
 
     def _before_new_clause(self, first: int, last: int) -> int:
         """Cut a scope at a closing bracket, or at the comma before a clause with its own verb.

@@ -165,10 +165,22 @@ class _Splitter:
                 self._open(first, index - 1, kind)
                 self.start, self.heading_line = index + 1, self._line_ends(index)
                 return index + 1
-        if self._shouted(index):
+        kind = self._kind_by_beginning(index)
+        if kind:
+            self._open(self.start, index - 1, kind)
+            self.start, self.heading_line = index + 1, self._line_ends(index)
+        elif self._shouted(index):
             self._open(self.start, index - 1, "")
             self.heading_line = self._line_ends(index)
         return index + 1
+
+    def _kind_by_beginning(self, index: int) -> str:
+        """Kind of a heading that begins like a known one (``reason for *``) and ends at this colon, or ``""``."""
+        words = self.words[self.start : index]
+        if len(words) > _LONGEST_HEADING:
+            return ""
+        beginnings = ((*words[:size], "*") for size in range(min(3, len(words)), 0, -1))
+        return next((self.sections[key] for key in beginnings if key in self.sections), "")
 
     def _line_ends(self, index: int) -> bool:
         return index + 1 < len(self.words) and self.tokens.breaks[index + 1] != NO_BREAK
