@@ -31,11 +31,11 @@ class ReportLimits:
 
     Attributes:
         text_bytes: Bytes of one report; a long one has some ten thousand.
-        file_bytes: Bytes of one table of reports.
+        file_bytes: Bytes of one CSV table of reports; JSON lines are read one by one and may be longer.
     """
 
     text_bytes: int = 1024**2
-    file_bytes: int = 2 * 1024**3
+    file_bytes: int = 256 * 1024**2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

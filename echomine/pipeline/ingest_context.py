@@ -18,8 +18,10 @@ BATCH = 256
 COUNTS = (
     "images_added",
     "images_known",
+    "images_added_uncalibrated",
     "reports_added",
     "reports_known",
+    "reports_encoding_guessed",
     "paragraphs_added",
     "findings_added",
     "pairs_added",

@@ -40,6 +40,10 @@ def _ingest_batch(context: IngestContext, source: int, batch: Sequence[SourceFil
     outcomes = table.add(source, new, rejected)
     tally.counts["images_added"] += outcomes.count(Addition.ADDED)
     tally.counts["images_known"] += outcomes.count(Addition.KNOWN)
+    tally.counts["images_added_uncalibrated"] += sum(
+        outcome is Addition.ADDED and image.record.calibration is None
+        for outcome, image in zip(outcomes, new, strict=True)
+    )
     fresh_problems = {item.relative_path for item in new} | {item.problem.relative_path for item in rejected}
     problems = list(table.problems(source=source, relative_paths=unchanged | fresh_problems))
     tally.counts["images_known"] += len(unchanged - {problem.relative_path for problem in problems})

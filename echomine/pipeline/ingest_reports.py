@@ -37,6 +37,7 @@ def ingest_reports(context: IngestContext, path: Path) -> None:
 def _ingest_batch(context: IngestContext, entries: Sequence[ReportEntry]) -> list[ItemProblem]:
     """Mines the new reports of a batch; gives those that could not be taken in."""
     table, tally = context.workspace.catalog.reports, context.tally
+    tally.counts["reports_encoding_guessed"] += sum(bool(entry.note) for entry in entries)
     reports = [(_report(context, entry), entry) for entry in entries]
     states = table.states([report.report_id for report, _ in reports])
     mined: list[MinedReport] = []

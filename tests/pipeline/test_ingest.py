@@ -86,7 +86,9 @@ def test_an_archive_comes_in_whole(workspace, archive):
     assert result.problems == ()
     wanted = {
         "images_added": 3,
+        "images_added_uncalibrated": 1,
         "reports_added": 2,
+        "reports_encoding_guessed": 0,
         "paragraphs_added": 3,
         "pairs_added": 1,
         "views_added": 2,
