@@ -20,6 +20,7 @@ from echomine.domain.severity import GRADES, SeverityInterval
 from echomine.domain.vocabulary import FLOW_DISEASES, Assertion, Disease, Severity, Valve
 
 _MIDDLE = 0.5
+_QUARTILES = (0.25, 0.75)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,9 +236,7 @@ def _grade_and_interval(
     """The mean of the winning side and quantiles around it, the wider side cut until their middle is the mean."""
     if not shares.any():
         return Severity.UNSPECIFIED, SeverityInterval.unspecified()
-    side = GRADES[Severity.MILD :] if diseased else GRADES[: Severity.MILD]
-    weights = shares[list(side)]
-    grade = Severity(int(weights @ np.array(side) / weights.sum() + 0.5 + 1e-9))
+    grade = _middle_grade(shares, diseased=diseased)
     low = min(_quantile(shares, quantile), grade)
     high = max(_quantile(shares, 1 - quantile), grade)
     while SeverityInterval(low, high).grade is not grade:
@@ -246,6 +245,15 @@ def _grade_and_interval(
         else:
             high = Severity(high - 1)
     return grade, SeverityInterval(low, high)
+
+
+def _middle_grade(shares: NDArray[np.float64], *, diseased: bool) -> Severity:
+    """The interquartile mean of the winning side, rounded."""
+    side = np.arange(len(GRADES)) >= Severity.MILD
+    reached = np.cumsum(np.where(side if diseased else ~side, shares, 0.0))
+    clipped = np.clip(reached / reached[-1], *_QUARTILES)
+    middle = np.diff(clipped, prepend=_QUARTILES[0])
+    return Severity(int(middle @ np.arange(len(GRADES)) / middle.sum() + 0.5 + 1e-9))
 
 
 def _quantile(shares: NDArray[np.float64], quantile: float) -> Severity:
