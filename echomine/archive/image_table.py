@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, exists, func, select
+from sqlalchemy import Connection, Row, delete, exists, func, select, update
 
 from echomine.archive.database import Database, insert_ignoring, insert_replacing
 from echomine.archive.item_problems import ItemKind, ItemProblem
@@ -132,6 +132,8 @@ class ImageTable:
                     conflicts.append(_conflict(image, earlier, row))
                 elif outcomes[-1] is Addition.ADDED:
                     fresh.append(row)
+                elif _same_file(earlier, row):
+                    _note_mark(connection, row)
             insert_ignoring(connection, images, fresh)
             _forget_problems(connection, source, [image.relative_path for image in new])
             _keep_problems(connection, source, [*rejected, *conflicts])
@@ -253,14 +255,22 @@ def _outcome(earlier: dict[str, Any], row: dict[str, Any]) -> Addition:
     return Addition.KNOWN if same else Addition.CONFLICT
 
 
+def _same_file(earlier: dict[str, Any], row: dict[str, Any]) -> bool:
+    return all(earlier[name] == row[name] for name in ("source_id", "relative_path"))
+
+
+def _note_mark(connection: Connection, row: dict[str, Any]) -> None:
+    """A file that was touched and not changed is not read a third time."""
+    connection.execute(update(images).where(images.c.image_id == row["image_id"]).values(file_mark=row["file_mark"]))
+
+
 def _conflict(image: NewImage, earlier: dict[str, Any], row: dict[str, Any]) -> NewProblem:
-    same_file = all(earlier[name] == row[name] for name in ("source_id", "relative_path"))
     reason, message = (
         (
             Reason.SOURCE_CHANGED,
             "its content changed since it was taken in; ingest it into a new workspace to use the new content",
         )
-        if same_file
+        if _same_file(earlier, row)
         else (
             Reason.DUPLICATE_UID,
             "another file with the same SOP instance UID and other content was taken in before; keep one of them",

@@ -176,6 +176,14 @@ def test_a_file_whose_content_changed_is_said_to_have(catalog, tmp_path):
     assert next(catalog.images.problems()).reason is Reason.SOURCE_CHANGED
 
 
+def test_a_touched_file_gets_its_new_mark(catalog, tmp_path):
+    source = catalog.images.source(tmp_path)
+    catalog.images.add(source, [image(1)])
+    copy = replace(image(1), relative_path="b/copy.dcm", file_mark="other")
+    assert catalog.images.add(source, [replace(image(1), file_mark="later"), copy]) == (Addition.KNOWN,) * 2
+    assert catalog.images.file_marks(source, ["a/1.dcm", "b/copy.dcm"]) == {"a/1.dcm": "later"}
+
+
 def test_problems_are_kept_once_and_forgotten_when_mended(catalog, tmp_path):
     source = catalog.images.source(tmp_path)
     problem = ItemProblem(
