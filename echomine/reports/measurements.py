@@ -108,8 +108,17 @@ def _is_no_value(tokens: Tokens, view: SentenceView, index: int) -> bool:
         return True
     if after == "/":
         return index + 2 <= view.last and words[index + 2][0].isdigit()
+    if _is_suture(tokens, view, index):
+        return True
     joined = index < view.last and tokens.text[tokens.ends[index] : tokens.starts[index + 1]] == "-"
     return joined and after.isalpha() and len(after) == 1
+
+
+def _is_suture(tokens: Tokens, view: SentenceView, index: int) -> bool:
+    """Whether a number is a size such as ``3-0``, a falling pair with a dash."""
+    if index >= view.last or tokens.text[tokens.ends[index] : tokens.starts[index + 1]] != "-":
+        return False
+    return view.words[index + 1] == "0"
 
 
 def _with_range(tokens: Tokens, view: SentenceView, lexicon: Lexicon, index: int, value: float) -> Quantity:
@@ -205,7 +214,7 @@ def _read(quantity: Quantity, measure: Measure) -> tuple[float, str] | None:
         readings = [(quantity.value * unit.factor, unit.unit) for unit in fitting]
     else:
         kept = KEPT_UNITS[measure.dimension]
-        readings = [(quantity.value * factor, kept) for factor in _UNWRITTEN.get(measure.dimension, (1.0,))]
+        readings = [(quantity.value * factor, kept) for factor in _unwritten_factors(measure)]
     plausible = [reading for reading in readings if measure.low <= reading[0] <= measure.high]
     return (round(plausible[0][0], 6), plausible[0][1]) if plausible else None
 
@@ -224,13 +233,20 @@ KEPT_UNITS: dict[str, str] = {
 }
 """Unit that a value of each dimension is kept in; also the one meant where a report writes none."""
 
-_UNWRITTEN: dict[str, tuple[float, ...]] = {"velocity": (1.0, 0.01), "length": (1.0, 0.1), "area": (1.0, 0.01)}
-"""Factors tried in turn for a number without a unit: m/s, then cm/s; cm, then mm; cm2, then mm2."""
+_WALLS = frozenset({"ivsd", "pwd", "wall_thickness"})
+"""Thicknesses, which some write in mm among cm: a wall of 11 is no 11 cm."""
 
 _AT_NO_VALVE = frozenset({"length", "percent"})
 _OF_THE_HEART = frozenset(
     {"rvsp", "rap", "lvedp", "laa_velocity", "lvot_vti", "svi", "lavi", "dt", "ivrt", "e_a", "e_e_prime"}
 )
+
+
+def _unwritten_factors(measure: Measure) -> tuple[float, ...]:
+    """Factors tried in turn for a number without a unit: m/s, then cm/s; for walls cm, then mm."""
+    if measure.dimension == "velocity":
+        return 1.0, 0.01
+    return (1.0, 0.1) if measure.name in _WALLS else (1.0,)
 
 
 def _valve_of(view: SentenceView, name: _Name, quantity: Quantity) -> str:

@@ -57,3 +57,22 @@ def test_spans_hold_name_and_number():
 def test_a_valve_is_not_taken_over_from_a_vessel():
     text = "The aortic valve is normal. Peak gradient of 29 mmHg in the left pulmonary artery."
     assert read(text) == [("peak_gradient", 29, "mmHg", "")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The cannula in the ascending aorta was tied with 4-0 Prolene.",
+        "Systolic gradient of 12/6.",
+        "A left ventricular end-systolic of 51.",
+    ],
+)
+def test_numbers_that_are_no_measurement(text):
+    assert read(text) == []
+
+
+def test_volumes_are_not_diameters():
+    assert read("End-diastolic volume of 115, end-systolic volume of 51 mL.") == [
+        ("edv", 115, "mL", ""),
+        ("esv", 51, "mL", ""),
+    ]
