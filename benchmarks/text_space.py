@@ -1,13 +1,13 @@
 """Text spaces side by side: what their neighbours know, and what they cost.
 
     python -m benchmarks.text_space                       the synthetic corpus of the lecture's size
-    python -m benchmarks.text_space --reports FILE.jsonl  reports of your own instead, one JSON object with
-    "text" a line
+    python -m benchmarks.text_space --reports FILE.jsonl  reports of your own: a JSON object with "text" a line
 
-Every fifth patient is held out. A paragraph of theirs is inferred and its nearest paragraphs vote; the vote
-is compared with what the extractor reads in the paragraph itself, for each stenosis and regurgitation it
-states. So the table says how much of valve, disease and
-grade a space keeps: an upper bound for every image that is mapped into it. No truth table is read.
+Every fifth patient is held out. A paragraph of theirs is inferred and its nearest paragraphs vote; the vote is compared
+with what the extractor reads in the paragraph itself, for each stenosis and regurgitation it states. So the table says
+how much of valve, disease and grade a space keeps: an upper bound for every image that is mapped into it. No truth
+    table
+is read.
 """
 
 import argparse

@@ -146,11 +146,10 @@ def threshold_for_precision(
 ) -> AbstentionThreshold:
     """The lowest threshold whose kept votes are right often enough.
 
-    The share of right votes alone would not hold: among the few votes of a validation set some threshold
-        looks
-    perfect by chance. So the mean calibrated confidence of the kept votes, which varies far less, must reach
-    ``wanted`` as well. On simulated votes (60 to 200, known probabilities) the precision held on new ones was
-    0.947 to 0.963 for a wanted 0.95; by the share alone 0.908 to 0.962.
+    The share of right votes alone would not hold: among the few votes of a validation set some threshold looks perfect
+    by chance. So the mean calibrated confidence of the kept votes, which varies far less, must reach ``wanted`` as
+    well. On simulated votes (60 to 200, known probabilities) the precision held on new ones was 0.947 to 0.963 for a
+    wanted 0.95; by the share alone 0.908 to 0.962.
 
     Args:
         confidences: (N,) calibrated probabilities.

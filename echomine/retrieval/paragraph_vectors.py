@@ -1,9 +1,10 @@
 """Text spaces by paragraph vectors (gensim Doc2Vec): PV-DM, PV-DBOW, or both side by side.
 
 References:
-    Le and Mikolov, Distributed Representations of Sentences and Documents, ICML 2014. We differ from gensim
-    in the inference: the first vector comes from the seed and not from Python's salted ``hash``, and the
-    random state is set before each text, so the same text gives the same vector in any process.
+    Le and Mikolov, Distributed Representations of Sentences and Documents, ICML 2014.
+
+We differ from gensim in the inference: the first vector comes from the seed and not from Python's salted ``hash``,
+and the random state is set before each text, so the same text gives the same vector in any process.
 """
 
 import tempfile
@@ -219,9 +220,8 @@ def _blank_model(name: str, config: TextSpaceConfig) -> Any:  # noqa: ANN401 - g
 def _infer(model: Any, documents: list[list[str]], config: TextSpaceConfig) -> NDArray[np.float32]:  # noqa: ANN401
     """(N, size) vectors by gradient steps on each document alone, the words frozen.
 
-    A few sweeps of falling rate, each over the document several times: one call of gensim each, twice as fast
-        as
-    a call for each pass and as good.
+    A few sweeps of falling rate, each over the document several times: one call of gensim each, twice as fast as a call
+    for each pass and as good.
     """
     size = model.dv.vector_size
     start = ((np.random.default_rng(config.seed).random(size) - 0.5) / size).astype(np.float32)

@@ -30,9 +30,8 @@ class TextSpaceKind(StrEnum):
 class TextSpaceConfig:
     """Settings of a text space; those of another kind are ignored.
 
-    The defaults were chosen by how well the neighbours of held-out paragraphs tell what those say (valve,
-    disease and grade; ``benchmarks/text_space.py``). There, PV-DBOW with concept tokens came first and PV-DM
-    far behind.
+    The defaults were chosen by how well the neighbours of held-out paragraphs tell what those say (valve, disease and
+    grade; ``benchmarks/text_space.py``). There, PV-DBOW with concept tokens came first and PV-DM far behind.
 
     Attributes:
         kind: Which encoder.

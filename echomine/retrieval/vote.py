@@ -1,9 +1,10 @@
 """The vote: what the nearest paragraphs, weighted by nearness, say of each valve and disease.
 
-A paragraph that says nothing of a pair has no voice in it: not mentioned is not absent. A negated one, or one
-    that calls the valve
-normal, votes for *none*. The grade is the weighted median and the interval a pair of weighted quantiles
-around it.
+A paragraph that says nothing of a pair has no voice in it: not mentioned is not absent. A negated one, or one that
+    calls
+the valve normal, votes for *none*. First comes present (mild or more) or absent, by the larger weight. The grade is the
+interquartile mean of the side that won, rounded: nearly as exact as the median where neighbours agree, nearer than it
+where they do not. The severity interval is a pair of weighted quantiles around it.
 """
 
 from collections import defaultdict
@@ -76,8 +77,7 @@ class PairVote:
         present: Share of that weight that says mild or more, 0..1; a lesion without a grade counts as
             present.
         severity: Interval of grades around ``grade``; unspecified when no paragraph gives a grade.
-        grade: Weighted mean grade of the side that won, present or absent, rounded; ``severity.grade`` is the
-            same.
+        grade: Interquartile mean of the side that won, present or absent, rounded; ``severity.grade`` is the same.
         expected: Weighted mean grade, 0..6; NaN without any grade.
         spread: Weighted standard deviation of the grade; 0 without any.
         top_score: Highest score among the paragraphs that speak of the pair.
