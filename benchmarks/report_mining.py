@@ -10,10 +10,12 @@ import argparse
 import csv
 import json
 import re
+import resource
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +69,9 @@ def main() -> int:
     _print_table(rows)
     _print_errors(_errors(gold, ours))
     _print_speed(list(texts.values()))
+    if arguments.repeat:
+        _print_memory(list(texts.values()), arguments.repeat)
+        _print_two_processes(list(texts.values()), arguments.repeat)
     return 0
 
 
@@ -78,6 +83,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="", metavar="REGEX", help="score only ids that match")
     parser.add_argument("--draws", type=int, default=1000, help="bootstrap draws")
     parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap")
+    parser.add_argument(
+        "--repeat", type=int, default=0, help="reports to read for memory and two processes"
+    )
     return parser.parse_args()
 
 
@@ -201,6 +209,34 @@ def _print_speed(texts: list[str]) -> None:
             extract_findings(text)
         seconds.append(time.process_time() - started)
     print(f"\n{words / 60 / min(seconds):,.0f} paragraphs of 60 words a second, one process")
+
+
+def _print_memory(texts: list[str], count: int) -> None:
+    """Peak resident memory after a tenth of the reports and after all of them."""
+    peaks = []
+    for number in range(count):
+        extract_findings(f"{texts[number % len(texts)]} {number}")
+        if number + 1 in {count // 10, count}:
+            peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(f"peak memory {peaks[0]:.0f} MB after {count // 10:,} reports, {peaks[-1]:.0f} MB after {count:,}")
+
+
+def _print_two_processes(texts: list[str], count: int) -> None:
+    """Wall time of one process over that of two, each reading its share of the same reports."""
+    many = [texts[number % len(texts)] for number in range(count)]
+    started = time.perf_counter()
+    _read_all(many)
+    alone = time.perf_counter() - started
+    with ProcessPoolExecutor(2) as pool:
+        list(pool.map(_read_all, [texts, texts]))  # both processes have started and built their lexicon
+        started = time.perf_counter()
+        list(pool.map(_read_all, [many[0::2], many[1::2]]))
+        together = time.perf_counter() - started
+    print(f"two processes: {alone / together:.2f} times one ({alone:.1f} s and {together:.1f} s of wall time)")
+
+
+def _read_all(texts: list[str]) -> int:
+    return sum(len(extract_findings(text)) for text in texts)
 
 
 if __name__ == "__main__":
