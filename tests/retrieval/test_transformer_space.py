@@ -8,6 +8,9 @@ from echomine.retrieval.text_space import TextSpaceConfig, TextSpaceKind
 from echomine.retrieval.text_spaces import learn_text_space, text_space_from_files
 
 
+pytestmark = pytest.mark.slow  # transformers alone takes seconds to import
+
+
 def write_encoder(folder, *, seed):
     """A BERT of two small layers with random weights, as transformers saves it."""
     import torch
