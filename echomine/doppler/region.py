@@ -88,10 +88,7 @@ def choose_spectral_region(regions: Sequence[UltrasoundRegion], *, rows: int, co
     """
     spectral = [region for region in regions if is_spectral(region)]
     if not spectral:
-        raise ItemError(
-            Reason.NO_SPECTRAL_REGION,
-            f"none of its {len(regions)} ultrasound regions is a spectral display; only spectral Doppler is mined",
-        )
+        raise ItemError(Reason.NO_SPECTRAL_REGION, _without_display(len(regions)))
     chosen = [found for region in spectral if (found := _inside(region, rows=rows, columns=columns))]
     if not chosen:
         raise ItemError(
@@ -99,6 +96,12 @@ def choose_spectral_region(regions: Sequence[UltrasoundRegion], *, rows: int, co
             f"its spectral region lies outside the {columns} x {rows} image; export the image again",
         )
     return max(chosen, key=lambda found: (has_velocity_units(found.region), _area(found.box)))
+
+
+def _without_display(regions: int) -> str:
+    if not regions:
+        return "it states no ultrasound regions, so nothing says where its display lies; export it with its regions"
+    return f"none of its ultrasound regions ({regions}) is a spectral display; only spectral Doppler is mined"
 
 
 def _inside(region: UltrasoundRegion, *, rows: int, columns: int) -> ChosenRegion | None:
