@@ -96,6 +96,9 @@ def leftwards(view: SentenceView, head: Mention) -> Phrase:
 
 def rightwards(view: SentenceView, head: Mention) -> tuple[tuple[str, ...], int]:
     """Valves that a preposition ties to a head: ``vegetation attached to the aortic valve``; and the last token."""
+    inverted = _inverted(view, head)
+    if inverted is not None:
+        return view.group_from(inverted)
     place, led = head.last + 1, False
     while place <= min(view.last, head.last + _FARTHEST_VALVE):
         mention = view.owner.get(place)
@@ -117,6 +120,17 @@ def rightwards(view: SentenceView, head: Mention) -> tuple[tuple[str, ...], int]
         else:
             break
     return (), head.last
+
+
+def _inverted(view: SentenceView, head: Mention) -> Mention | None:
+    """The valve of a heading turned round, ``endocarditis, mitral valve``: after a comma, and nothing after it."""
+    if head.last + 2 > view.last or view.words[head.last + 1] != ",":
+        return None
+    valve = view.owner.get(head.last + 2)
+    if valve is None or valve.kind is not Kind.VALVE or valve.term.form != "noun":
+        return None
+    after = view.group_from(valve)[1] + 1
+    return valve if after > view.last or view.words[after] in {".", ";"} else None
 
 
 def _joins_heads(view: SentenceView, place: int) -> bool:
