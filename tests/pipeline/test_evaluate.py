@@ -1,0 +1,71 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from echomine.domain.errors import UsageError
+from echomine.pipeline.evaluate import EvaluationRequest, evaluate, fit_models
+from echomine.pipeline.evaluation_runs import METHODS, OURS
+from echomine.pipeline.learning_data import load_learning_data
+from echomine.pipeline.progress import SILENT
+from echomine.pipeline.settings import read_settings
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("mined")]
+
+
+@pytest.fixture
+def settings(mined_workspace):
+    return read_settings(mined_workspace.settings)
+
+
+def test_held_out_judges_the_current_models_beside_the_baselines(workspace, mined_workspace, settings, tmp_path):
+    table = mined_workspace.archive / "truth.csv"
+    result = evaluate(workspace, EvaluationRequest(truth=table, out=tmp_path / "out"), settings)
+    assert set(result.methods) == set(METHODS) - {"ceiling"}
+    assert result.synthetic
+    with table.open(newline="") as stream:
+        judged = {row["sop_uid"] for row in csv.DictReader(stream)}
+    assert 0 < result.methods[OURS].images < len(judged)
+    document = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert document["methods"][OURS]["figures"]["recall"]["value"] is not None
+    markdown = (tmp_path / "out" / "evaluation.md").read_text()
+    assert "All data is synthetic." in markdown
+    for name in METHODS.keys() - {"ceiling"}:
+        assert f"| {name} |" in markdown
+    assert (tmp_path / "out" / "risk_coverage.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_lecture_protocol_draws_patients_and_adds_the_ceiling(workspace, mined_workspace, settings):
+    table = mined_workspace.archive / "truth.csv"
+    result = evaluate(workspace, EvaluationRequest(protocol="lecture", truth=table, seeds=2), settings)
+    assert len(result.per_seed) == 2
+    assert "ceiling" in result.methods
+    assert result.model == ""
+    assert result.retrieval is not None
+    assert result.retrieval.queries == result.methods[OURS].images
+
+
+def test_without_a_truth_table_the_paired_paragraphs_judge(workspace, settings):
+    result = evaluate(workspace, EvaluationRequest(), settings)
+    assert result.judged_by == "paired paragraphs"
+    assert result.methods[OURS].images > 0
+
+
+def test_a_wrong_truth_table_is_one_sentence(workspace, settings, tmp_path):
+    table = tmp_path / "truth.csv"
+    table.write_text("sop_uid,valve,disease,severity\n1.2,aortic,stenosis,enormous\n")
+    with pytest.raises(UsageError, match="is no truth table"):
+        evaluate(workspace, EvaluationRequest(truth=table), settings)
+
+
+def test_models_fitted_in_memory_find_no_own_patient(workspace, settings):
+    data = load_learning_data(workspace, settings.image_feature.grid, patients=None, most_unlabelled=0, progress=SILENT)
+    models, space = fit_models(data, data.paragraphs, settings, seed=0, progress=SILENT)
+    assert space.size == settings.text_space.size
+    features = models.feature.embed(data.images.pixels[:8])
+    found = models.index.search(models.transform.map(features), 5, own_patients=data.images.patients[:8])
+    by_id = {one.paragraph_id: one.patient for one in data.paragraphs}
+    for patient, hits in zip(data.images.patients[:8], found, strict=True):
+        assert patient not in {by_id[hit.paragraph_id] for hit in hits}
+    assert np.isfinite(features).all()
