@@ -7,7 +7,6 @@ from echomine.domain.errors import ArtifactError, ConfigurationError
 from echomine.retrieval.text_space import TextSpaceConfig, TextSpaceKind
 from echomine.retrieval.text_spaces import learn_text_space, text_space_from_files
 
-
 pytestmark = pytest.mark.slow  # transformers alone takes seconds to import
 
 
