@@ -5,6 +5,7 @@ from typing import Any
 from echomine.domain.records import Finding, Measurement, Span
 from echomine.domain.severity import SeverityInterval
 from echomine.domain.vocabulary import Severity
+from echomine.reports.attributes import Told, attributes_of, valve_kind_of
 from echomine.reports.conflicts import Conflict, find_conflicts
 from echomine.reports.findings import read_sentences
 from echomine.reports.grading import GuidelineGrade, grade_measurements
@@ -27,12 +28,13 @@ def findings_document(report_id: str, text: str, *, lexicon: Lexicon | None = No
     read = list(read_sentences(tokens, words))
     findings = tuple(dict.fromkeys(finding for part in read for finding in part.findings))
     measurements = tuple(m for part in read for m in measurements_of(tokens, part.view, words))
+    told = [item for part in read for item in attributes_of(tokens, part, words)]
     others = [other for part in read for other in other_findings_of(tokens, part, words)]
     grades = grade_measurements(measurements)
     conflicts = find_conflicts(findings, measurements, grades)
     return {
         "id": report_id,
-        "findings": [_finding(finding) for finding in findings] + [_other(other) for other in others],
+        "findings": [_told(finding, findings, told) for finding in findings] + [_other(other) for other in others],
         "measurements": [_measurement(measurement, text) for measurement in measurements],
         "grades": [_grade(grade) for grade in grades],
         "conflicts": [_conflict(conflict) for conflict in conflicts],
@@ -64,6 +66,12 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "end": finding.span.end,
         "quote": finding.quote,
     }
+
+
+def _told(finding: Finding, findings: tuple[Finding, ...], told: list[Told]) -> dict[str, Any]:
+    """The row of a finding with its attributes: kind of valve, jet and trend, ``""`` where nothing is said."""
+    row = _finding(finding) | {"valve_kind": valve_kind_of(finding, findings).value, "jet": "", "trend": ""}
+    return row | {item.attribute.name: item.attribute.value for item in told if item.finding == finding}
 
 
 def _other(other: OtherFinding) -> dict[str, Any]:

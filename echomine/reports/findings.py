@@ -20,6 +20,7 @@ from echomine.reports.sentences import Sentence, split_sentences
 FARTHEST_CARRY = 3
 """Sentences over which a valve stays the subject when none is named."""
 
+_OF_A_HEART = frozenset({Kind.VALVE, Kind.LESION, Kind.SEVERITY, Kind.CUE})
 _NONE = SeverityInterval.exactly(Severity.NONE)
 
 
@@ -71,7 +72,8 @@ def _read_sentence(
     tokens: Tokens, sentence: Sentence, lexicon: Lexicon, context: Context
 ) -> tuple[ReadSentence, Context]:
     mentions = find_mentions(tokens, lexicon, sentence.first, sentence.last)
-    mentions = join_grades(tokens, _without_anaesthesia(tokens, sentence, mentions, lexicon.lists), lexicon.lists)
+    mentions = _without_anaesthesia(tokens, sentence, mentions, lexicon.lists, of_a_heart=context.of_a_heart)
+    mentions = join_grades(tokens, mentions, lexicon.lists)
     view = SentenceView(tokens, mentions, lexicon.lists, (sentence.first, sentence.last), context)
     statements = SentenceReader(view).statements() if mentions else []
     scopes = find_scopes(tokens, mentions, lexicon.lists, sentence.first, sentence.last) if statements else []
@@ -92,17 +94,27 @@ def _context_after(view: SentenceView, statements: list[Statement]) -> Context:
         named=before.named | {statement.valve for statement in statements},
         said=tuple(statements) or before.said,
         age=age,
+        of_a_heart=before.of_a_heart or bool(statements) or any(_is_of_a_heart(m) for m in view.mentions),
     )
 
 
+def _is_of_a_heart(mention: Mention) -> bool:
+    return mention.kind is Kind.VALVE or (mention.kind is Kind.STRUCTURE and mention.term.value == "chamber")
+
+
 def _without_anaesthesia(
-    tokens: Tokens, sentence: Sentence, mentions: list[Mention], lists: WordLists
+    tokens: Tokens, sentence: Sentence, mentions: list[Mention], lists: WordLists, *, of_a_heart: bool
 ) -> list[Mention]:
-    """The mentions without ``MAC`` where it is monitored anaesthesia care, not a calcified annulus."""
-    care = sentence.kind == "drugs" or "ANESTH" in sentence.section
-    if not care and "mac" in tokens.words[sentence.first : sentence.last + 1]:
-        care = not lists.anaesthesia.isdisjoint(tokens.words[sentence.first : sentence.last + 1])
-    return [m for m in mentions if tokens.words[m.first] != "mac"] if care else mentions
+    """The mentions without ``MAC`` where it is monitored anaesthesia care, not a calcified annulus.
+
+    It is so among drugs, beside words of sedation, and where neither a grade nor any valve has been named.
+    """
+    words = tokens.words[sentence.first : sentence.last + 1]
+    if "mac" not in words:
+        return mentions
+    care = sentence.kind == "drugs" or "ANESTH" in sentence.section or not lists.anaesthesia.isdisjoint(words)
+    of_a_heart = of_a_heart or any(m.kind in _OF_A_HEART and tokens.words[m.first] != "mac" for m in mentions)
+    return [m for m in mentions if tokens.words[m.first] != "mac"] if care or not of_a_heart else mentions
 
 
 def _finding(

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, TypeVar
 from echomine.domain.errors import ConfigurationError
 
 MeaningT = TypeVar("MeaningT")
-RecordT = TypeVar("RecordT", "Measure", "Unit", "Other")
+RecordT = TypeVar("RecordT", "Measure", "Unit", "Other", "Attribute")
 
-_TABLES = frozenset({"term", "words", "measure", "unit", "other"})
+_TABLES = frozenset({"term", "words", "measure", "unit", "other", "attribute"})
 _KEYS = frozenset({"kind", "value", "phrases", "form", "detail", "valve", "case", "direction", "reach"})
 _FORMS = frozenset({"", "noun", "adjective", "own", "part", "every", "other"})
 _CASES = frozenset({"", "upper", "guarded"})
@@ -106,6 +106,14 @@ class Other:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attribute:
+    """Something told of a lesion besides its grade: ``jet`` is ``eccentric``, ``trend`` is ``unchanged``."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WordLists:
     """Function words, by what the engine uses them for; ``words.toml`` says what each list means."""
 
@@ -145,7 +153,7 @@ class Lexicon:
         lists: Function words.
         phrases: First word -> its phrases.
         sections: Words of a heading -> kind of section.
-        measures, units, others: First word -> rows of (words, what they name).
+        measures, units, others, attributes: First word -> rows of (words, what they name).
         version: First 12 hex digits of the SHA-256 of the files.
     """
 
@@ -155,6 +163,7 @@ class Lexicon:
     measures: Mapping[str, tuple[tuple[list[str], tuple[Measure, ...]], ...]]
     units: Mapping[str, tuple[tuple[list[str], tuple[Unit, ...]], ...]]
     others: Mapping[str, tuple[tuple[list[str], Other], ...]]
+    attributes: Mapping[str, tuple[tuple[list[str], Attribute], ...]]
     version: str
 
 
@@ -195,6 +204,7 @@ def lexicon_from(files: Mapping[str, str]) -> Lexicon:
     measures: dict[tuple[str, ...], tuple[Measure, ...]] = {}
     units: dict[tuple[str, ...], tuple[Unit, ...]] = {}
     others: dict[tuple[str, ...], Other] = {}
+    attributes: dict[tuple[str, ...], Attribute] = {}
     sections: dict[tuple[str, ...], str] = {}
     lists: dict[str, frozenset[str]] = {}
     digest = hashlib.sha256()
@@ -212,6 +222,7 @@ def lexicon_from(files: Mapping[str, str]) -> Lexicon:
         for words, unit in _rows(name, files[name], "unit", content, _record(Unit)):
             units[words] = (*units.get(words, ()), unit)
         others.update(_rows(name, files[name], "other", content, _record(Other)))
+        attributes.update(_rows(name, files[name], "attribute", content, _record(Attribute)))
     return Lexicon(
         lists=WordLists(**lists),
         phrases=_by_two_words(phrases),
@@ -219,6 +230,7 @@ def lexicon_from(files: Mapping[str, str]) -> Lexicon:
         measures=_by_first_word(measures),
         units=_by_first_word(units),
         others=_by_first_word(others),
+        attributes=_by_first_word(attributes),
         version=digest.hexdigest()[:12],
     )
 

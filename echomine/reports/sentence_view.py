@@ -44,12 +44,14 @@ class Context(NamedTuple):
         named: All valves named so far in the report.
         said: Statements of the last sentence that made any.
         age: Sentences since a valve was named.
+        of_a_heart: Whether a valve or a chamber has been named so far.
     """
 
     subject: tuple[str, ...] = ()
     named: frozenset[str] = frozenset()
     said: tuple[Statement, ...] = ()
     age: int = 0
+    of_a_heart: bool = False
 
 
 class SentenceView:

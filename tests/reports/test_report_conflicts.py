@@ -97,3 +97,22 @@ def others(text):
 )
 def test_findings_beside_the_valve_diseases(text, expected):
     assert others(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Moderate eccentric mitral regurgitation.", ("eccentric", "", "native")),
+        ("Mild aortic insufficiency, unchanged.", ("", "unchanged", "native")),
+        ("Bioprosthetic mitral valve. New paravalvular regurgitation.", ("paravalvular", "new", "prosthetic")),
+        ("Severe tricuspid regurgitation.", ("", "", "native")),
+    ],
+)
+def test_jet_trend_and_kind_of_valve(text, expected):
+    row = findings_document("r", text)["findings"][-1]
+    assert (row["jet"], row["trend"], row["valve_kind"]) == expected
+
+
+def test_an_attribute_belongs_to_the_nearest_lesion():
+    rows = findings_document("r", "Central mitral regurgitation and eccentric aortic regurgitation.")["findings"]
+    assert [(row["valve"], row["jet"]) for row in rows] == [("mitral", "central"), ("aortic", "eccentric")]

@@ -116,6 +116,8 @@ def test_no_file_can_go_missing(name):
     lesser = lexicon_from(files)
     if name == "measurements.toml":
         assert extract_measurements("Mean gradient 20 mmHg.", lexicon=lesser) == ()
+    elif name == "attributes.toml":
+        assert findings_document("r", "Central MR 2+.", lexicon=lesser)["findings"][0]["jet"] == ""
     elif name == "other_findings.toml":
         assert findings_document("r", "Mild LVH.", lexicon=lesser)["findings"] == []
     else:
