@@ -30,11 +30,12 @@ def lexicon_version() -> str:
 
 
 class ReadSentence(NamedTuple):
-    """One sentence as read: its place, its view and its findings."""
+    """One sentence as read: its place, its view, its findings and the statement behind each."""
 
     sentence: Sentence
     view: SentenceView
     findings: tuple[Finding, ...]
+    statements: tuple[Statement, ...] = ()
 
 
 def extract_findings(text: str, *, lexicon: Lexicon | None = None) -> tuple[Finding, ...]:
@@ -78,9 +79,10 @@ def _read_sentence(
     statements = SentenceReader(view).statements() if mentions else []
     scopes = find_scopes(tokens, mentions, lexicon.lists, sentence.first, sentence.last) if statements else []
     gone = replaced_lesions(view, statements, scopes)
-    made = (_finding(tokens, sentence, statement, scopes, gone) for statement in statements)
-    found = tuple(finding for finding in made if finding is not None)
-    return ReadSentence(sentence, view, found), _context_after(view, statements)
+    made = ((_finding(tokens, sentence, statement, scopes, gone), statement) for statement in statements)
+    kept = [(finding, statement) for finding, statement in made if finding is not None]
+    read = ReadSentence(sentence, view, tuple(f for f, _ in kept), tuple(s for _, s in kept))
+    return read, _context_after(view, statements)
 
 
 def _context_after(view: SentenceView, statements: list[Statement]) -> Context:

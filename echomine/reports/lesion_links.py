@@ -182,10 +182,10 @@ def attributed(view: SentenceView, head: Mention) -> tuple[tuple[str, ...], int]
     return (), head.last
 
 
-def grade_after(view: SentenceView, head: Mention) -> str:
-    """The grade written after a head: ``regurgitation, which is mild``, ``MR: moderate``, ``stenosis (severe)``."""
-    place = head.last + 1
-    while place <= min(view.last, head.last + _FARTHEST_GRADE):
+def grade_after(view: SentenceView, last: int) -> str:
+    """The grade written after a token: ``regurgitation, which is mild``, ``MR: moderate``, ``stenosis (severe)``."""
+    place = last + 1
+    while place <= min(view.last, last + _FARTHEST_GRADE):
         mention = view.owner.get(place)
         if mention is not None and mention.kind is Kind.SEVERITY:
             return mention.term.value if _ends_after(view, mention) else ""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from echomine.domain.vocabulary import Disease
 from echomine.reports.lexicon_files import Kind
 from echomine.reports.mentions import Mention
-from echomine.reports.sentence_view import ALL_VALVES, SentenceView, Statement
+from echomine.reports.sentence_view import ALL_VALVES, Rule, SentenceView, Statement
 
 _FARTHEST = 12
 _GOING_ON = frozenset({"verb", "same"})
@@ -32,7 +32,10 @@ def normal_statements(view: SentenceView, mention: Mention) -> list[Statement]:
     if mention.term.value == "competent":
         disease, implied = Disease.REGURGITATION, "negated"
     head = (mention.first, mention.last)
-    return [Statement(valve, disease, "", "", head, called.first, called.last, implied) for valve in called.valves]
+    return [
+        Statement(valve, disease, "", "", head, called.first, called.last, implied, valve_by=Rule.CALLED)
+        for valve in called.valves
+    ]
 
 
 def _excepted(view: SentenceView, mention: Mention) -> bool:

@@ -69,7 +69,7 @@ def _valves(view: SentenceView, head: Mention) -> tuple[str, ...]:
 
 def _finding(tokens: Tokens, read: ReadSentence, lexicon: Lexicon, head: Mention, valve: str) -> OtherFinding:
     assertion = assertion_at(tokens, read, lexicon, head.first, head.last)
-    grade = leftwards(read.view, head).grade or grade_after(read.view, head)
+    grade = leftwards(read.view, head).grade or grade_after(read.view, head.last)
     severity = interval_of(grade) if grade else SeverityInterval.unspecified()
     span = Span(tokens.starts[head.first], tokens.ends[head.last])
     return OtherFinding(

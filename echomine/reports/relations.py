@@ -5,7 +5,7 @@ from echomine.reports.lesion_links import TYPING, attributed, grade_after, leftw
 from echomine.reports.lexicon_files import Kind
 from echomine.reports.mentions import Mention
 from echomine.reports.normal_valves import normal_statements
-from echomine.reports.sentence_view import SentenceView, Statement
+from echomine.reports.sentence_view import Rule, SentenceView, Statement
 
 _NEVER_CARRIED = frozenset({"endocarditis"})
 _UNGRADED = frozenset({Disease.PROSTHESIS, Disease.VEGETATION})
@@ -40,17 +40,13 @@ class SentenceReader:
     def _lesion(self, head: Mention) -> list[Statement]:
         phrase = leftwards(self.view, head)
         coordinated = self._coordinated(phrase.first)
-        valves, last = phrase.valves, head.last
+        valves, rule, last = phrase.valves, Rule.NOUN_PHRASE, head.last
         if head.term.valve:
-            valves = ((head.term.valve, phrase.grade),)
+            valves, rule = ((head.term.valve, phrase.grade),), Rule.OWN_WORD
         elif not valves:
-            names, last = self._valves_of(head, phrase.first, coordinated)
+            names, rule, last = self._valves_of(head, phrase.first, coordinated)
             valves = tuple((valve, phrase.grade) for valve in names)
-        if head.term.value in _UNGRADED or head.term.detail == TYPING:
-            valves = tuple((valve, "") for valve, _ in valves)
-        elif not any(grade for _, grade in valves):
-            grade = grade_after(self.view, head) or shared_grade(self.view, head, coordinated)
-            valves = tuple((valve, grade) for valve, _ in valves)
+        valves, grade_rule = self._graded(head, last, valves, coordinated)
         return [
             Statement(
                 valve,
@@ -60,19 +56,36 @@ class SentenceReader:
                 (head.first, head.last),
                 phrase.first,
                 max(last, head.last),
+                valve_by=rule,
+                grade_by=grade_rule if grade else Rule.NONE,
             )
             for valve, grade in valves
         ]
 
-    def _valves_of(self, head: Mention, first: int, coordinated: list[Statement]) -> tuple[tuple[str, ...], int]:
-        found, last = attributed(self.view, head) if head.term.form == "adjective" else ((), head.last)
-        if not found:
-            found, last = rightwards(self.view, head)
+    def _graded(
+        self, head: Mention, last: int, valves: tuple[tuple[str, str], ...], coordinated: list[Statement]
+    ) -> tuple[tuple[tuple[str, str], ...], Rule]:
+        """The valves of a lesion with their grades, and where the grades come from."""
+        if head.term.value in _UNGRADED or head.term.detail == TYPING:
+            return tuple((valve, "") for valve, _ in valves), Rule.NONE
+        if any(grade for _, grade in valves):
+            return valves, Rule.NOUN_PHRASE
+        after = grade_after(self.view, head.last) or grade_after(self.view, last)
+        grade = after or shared_grade(self.view, head, coordinated)
+        return tuple((valve, grade) for valve, _ in valves), Rule.AFTER if after else Rule.LIST
+
+    def _valves_of(self, head: Mention, first: int, coordinated: list[Statement]) -> tuple[tuple[str, ...], Rule, int]:
+        if head.term.form == "adjective":
+            found, last = attributed(self.view, head)
+            if found:
+                return found, Rule.ADJECTIVE, last
+        found, last = rightwards(self.view, head)
         if found:
-            return found, last
+            return found, Rule.PREPOSITION, last
         if coordinated:
-            return tuple(dict.fromkeys(statement.valve for statement in coordinated)), head.last
-        return self.view.subject_before(first) or self._carried(head), head.last
+            return tuple(dict.fromkeys(s.valve for s in coordinated)), Rule.LIST, head.last
+        subject = self.view.subject_before(first)
+        return (subject, Rule.SUBJECT, head.last) if subject else (self._carried(head), Rule.CARRIED, head.last)
 
     def _coordinated(self, first: int) -> list[Statement]:
         """The statements of the lesion that stands just before a list word before ``first``."""
@@ -99,7 +112,16 @@ class SentenceReader:
         said = [s for s in self.view.context.said if s.disease in _STRUCTURAL]
         kinds = dict.fromkeys((s.disease, s.grade, s.detail) for s in said)
         return [
-            Statement(valve, disease, grade, detail, (mention.first, mention.last), mention.first, last)
+            Statement(
+                valve,
+                disease,
+                grade,
+                detail,
+                (mention.first, mention.last),
+                mention.first,
+                last,
+                valve_by=Rule.SAME_AGAIN,
+            )
             for valve in valves
             for disease, grade, detail in kinds
         ]
@@ -110,7 +132,8 @@ class SentenceReader:
         if not backward or not found or not self._is_pronoun_clause(cue):
             return []
         last = found[-1]
-        return [last._replace(grade="", head=(cue.first, cue.last), last=cue.last, implied=Assertion.NEGATED)]
+        denied = last._replace(grade="", head=(cue.first, cue.last), last=cue.last, implied=Assertion.NEGATED)
+        return [denied._replace(valve_by=Rule.NO_MORE, grade_by=Rule.NONE)]
 
     def _is_pronoun_clause(self, cue: Mention) -> bool:
         """Whether the clause of a cue has a pronoun for its subject, and the clause before it speaks of the past."""

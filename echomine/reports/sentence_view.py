@@ -1,6 +1,7 @@
 """One sentence with its mentions: who owns which word, and which valves stand together."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import NamedTuple
 
 from echomine.domain.vocabulary import Valve
@@ -11,6 +12,23 @@ from echomine.reports.scanning import Tokens
 ALL_VALVES: tuple[str, ...] = tuple(Valve)
 _OWN_VALVE = frozenset({Kind.LESION, Kind.STRUCTURE})
 BLOCKING = frozenset({"chamber", "septum", "vessel", "pericardium"})
+
+
+class Rule(StrEnum):
+    """How a lesion came by its valve or its grade."""
+
+    NONE = ""
+    OWN_WORD = "the word holds its valve"
+    NOUN_PHRASE = "the noun phrase before it"
+    ADJECTIVE = "the valve after the adjective"
+    PREPOSITION = "a preposition after it"
+    LIST = "the list it stands in"
+    SUBJECT = "the subject of the sentence"
+    CARRIED = "the subject of an earlier sentence"
+    AFTER = "the words after it"
+    CALLED = "what is called normal or competent"
+    SAME_AGAIN = "the same findings told of another valve"
+    NO_MORE = "a later denial of it"
 
 
 class Statement(NamedTuple):
@@ -24,6 +42,7 @@ class Statement(NamedTuple):
         head: First and last token of the lesion's own words: where assertion is asked.
         first, last: Tokens of the whole statement.
         implied: Assertion that the words themselves bring (``competent``), or ``""``.
+        valve_by, grade_by: The rules that tied it to its valve and its grade.
     """
 
     valve: str
@@ -34,6 +53,8 @@ class Statement(NamedTuple):
     first: int
     last: int
     implied: str = ""
+    valve_by: Rule = Rule.NONE
+    grade_by: Rule = Rule.NONE
 
 
 class Context(NamedTuple):
