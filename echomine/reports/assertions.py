@@ -20,6 +20,8 @@ def assertion_of_statement(sentence: Sentence, statement: Statement, scopes: Seq
     """How a sentence speaks of one of its statements."""
     if statement.implied:
         return Assertion(statement.implied)
+    if statement.grade not in {"", "none"}:
+        scopes = [s for s in scopes if not statement.first <= s.cue_first < statement.head[0]]
     cue = strongest(scopes, *statement.head)
     if statement.disease == Disease.PROSTHESIS:
         return _of_device(sentence, cue)

@@ -24,6 +24,8 @@ def join_grades(tokens: Tokens, mentions: Sequence[Mention], lists: WordLists) -
         if mention.kind is Kind.SEVERITY and joined:
             previous = joined[-1]
             value = _join(tokens, previous, mention, lists)
+            if value and tokens.words[previous.first - 1] in lists.course_words and previous.first:
+                value = mention.term.value
             if value:
                 last = mention.last + (_closes(tokens, previous, mention))
                 joined[-1] = Mention(Kind.SEVERITY, Term(Kind.SEVERITY, value), previous.first, last)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from echomine.domain.vocabulary import Disease
+from echomine.domain.vocabulary import Assertion, Disease
 from echomine.reports.lexicon_files import Kind
 from echomine.reports.mentions import Mention
 from echomine.reports.sentence_view import SentenceView, Statement
@@ -56,8 +56,10 @@ class _Leftward:
             self.separated = False
             self.typed = True
             return True
-        took = (mention.kind is Kind.SEVERITY and self._grade(mention)) or (
-            mention.kind is Kind.VALVE and self._valve(mention)
+        took = (
+            (mention.kind is Kind.SEVERITY and self._grade(mention.term.value))
+            or (mention.kind is Kind.VALVE and self._valve(mention))
+            or (mention.kind is Kind.CUE and self._denial(mention))
         )
         if took:
             self.first = mention.first
@@ -65,8 +67,17 @@ class _Leftward:
             self.separated = self.typed = False
         return took
 
-    def _grade(self, mention: Mention) -> bool:
-        value = mention.term.value
+    def _denial(self, mention: Mention) -> bool:
+        """``no`` in the middle of a list: ``mild mitral and no aortic regurgitation``."""
+        place = mention.first - 1
+        listed = place > self.view.first and self.view.separates(place) and mention.term.value == Assertion.NEGATED
+        while place > self.view.first and self.view.separates(place):
+            place -= 1
+        before = self.view.owner.get(place)
+        between = listed and before is not None and before.kind is Kind.VALVE
+        return between and self.graded < len(self.valves) and self._grade("none")
+
+    def _grade(self, value: str) -> bool:
         if not self.valves and not self.own:
             self.own = value
         elif self.graded < len(self.valves) and not self.own and (self.typed or not self.separated):
@@ -200,6 +211,8 @@ def _links_grade(view: SentenceView, place: int, mention: Mention | None) -> boo
     if mention is not None and mention.kind is Kind.STOP:
         return view.separates(place) or view.words[place] in view.lists.grade_links
     linking = view.words[place] in view.lists.grade_links or _goes_on(view, place)
+    if mention is not None and mention.kind is Kind.STRUCTURE:
+        return view.words[place] in view.lists.grade_links
     return linking if mention is None else mention.kind is Kind.FILLER
 
 

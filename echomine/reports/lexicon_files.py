@@ -143,6 +143,7 @@ class WordLists:
     coordinating_cues: frozenset[str] = frozenset()
     comparing: frozenset[str] = frozenset()
     past_reports: frozenset[str] = frozenset()
+    course_words: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
