@@ -162,7 +162,7 @@ def ingest(
         _print_table("Ingested", ("what", "number"), [(key, str(value)) for key, value in result.counts.items()])
         rows = [(item.where, item.reason.value, item.message) for item in result.problems]
         _print_problems(rows)
-    _finish(len(result.problems))
+    _finish(len(result.quarantined))
 
 
 def _print_problems(rows: Sequence[tuple[str, ...]]) -> None:
@@ -335,17 +335,22 @@ def doctor(workspace: WorkspaceOption = DEFAULT_WORKSPACE, as_json: JsonOption =
         raise typer.Exit(3)
 
 
-@app.callback()
-def options(
-    debug: Annotated[bool, typer.Option("--debug", envvar="ECHOMINE_DEBUG", help="Show tracebacks.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and leave.")] = False,
-) -> None:
-    """Options that hold for every command."""
-    if version:
+def _show_version(wanted: bool) -> None:
+    if wanted:
         from importlib.metadata import version as installed
 
         sys.stdout.write(f"echomine {installed('echomine')}\n")
         raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", envvar="ECHOMINE_DEBUG", help="Show tracebacks.")] = False,
+    version: Annotated[  # noqa: ARG001  its callback answers, before a command is asked for
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Options that hold for every command."""
     os.environ["ECHOMINE_DEBUG"] = "1" if debug else ""
 
 
