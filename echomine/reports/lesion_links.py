@@ -57,7 +57,7 @@ class _Leftward:
             self.typed = True
             return True
         took = (
-            (mention.kind is Kind.SEVERITY and self._grade(mention.term.value))
+            (mention.kind is Kind.SEVERITY and not _after_colon(self.view, mention) and self._grade(mention.term.value))
             or (mention.kind is Kind.VALVE and self._valve(mention))
             or (mention.kind is Kind.CUE and self._denial(mention))
         )
@@ -221,7 +221,16 @@ def _goes_on(view: SentenceView, place: int) -> bool:
     return view.separates(place) and place < view.last and view.words[place + 1] in view.lists.copulas
 
 
+def _after_colon(view: SentenceView, grade: Mention) -> bool:
+    """Whether a grade is the entry of a lesion before a colon: ``Mitral regurgitation: mild Aortic ...``."""
+    place = grade.first - 1
+    before = view.owner.get(place - 1) if place > view.first and view.words[place] == ":" else None
+    return before is not None and before.kind is Kind.LESION
+
+
 def _ends_after(view: SentenceView, mention: Mention) -> bool:
+    if _after_colon(view, mention):
+        return True
     after = mention.last + 1
     following = view.owner.get(after)
     if following is not None and following.kind is Kind.FILLER:

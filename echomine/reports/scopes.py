@@ -144,6 +144,8 @@ class _ScopeReader:
             if mention.kind is Kind.STOP:
                 first = mention.last + 1
                 break
+        if self.words[cue.first] == ":":
+            return max([first, *(m.first for m in self.mentions[:index] if m.kind is Kind.LESION)])
         for place in range(cue.first - 4, first - 1, -1):
             if self.words[place] in self.lists.finite:
                 return place
