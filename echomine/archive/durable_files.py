@@ -1,8 +1,10 @@
 """Writing that survives a kill: beside, synced, renamed."""
 
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from echomine.domain.errors import WorkspaceError
 
@@ -17,9 +19,51 @@ def write_durably(path: Path, data: bytes) -> None:
 
 def replace_file(path: Path, data: bytes) -> None:
     """Puts a file in place as a whole: readers see the old content or the new."""
+    with _in_place_of(path) as stream:
+        stream.write(data)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Writes a file for the user, its folder too where needed, whole or not at all.
+
+    Raises:
+        WorkspaceError: If the folder cannot be written or the disk is full; the old file, if any, stays.
+    """
+    write_chunks(path, (data,))
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Writes lines of text as UTF-8 in the same way; they are taken one by one.
+
+    Raises:
+        WorkspaceError: As :func:`write_bytes`.
+    """
+    write_chunks(path, (line.encode("utf-8", "replace") + b"\n" for line in lines))
+
+
+def write_chunks(path: Path, chunks: Iterable[bytes]) -> None:
+    """Writes pieces of a file in the same way; they are taken one by one.
+
+    Raises:
+        WorkspaceError: As :func:`write_bytes`.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _in_place_of(path) as stream:
+            stream.writelines(chunks)
+    except OSError as error:
+        raise workspace_error(error, doing=f"write {path}") from error
+
+
+@contextmanager
+def _in_place_of(path: Path) -> Iterator[BinaryIO]:
+    """A stream beside a file that takes its place once everything is on disk."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        write_durably(beside, data)
+        with beside.open("wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

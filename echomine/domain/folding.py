@@ -34,9 +34,7 @@ def fold_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
         if finding.assertion is Assertion.PRESENT and finding.disease is not Disease.NORMAL
     }
     return tuple(
-        finding
-        for finding in folded
-        if finding.disease is not Disease.NORMAL or finding.valve not in diseased
+        finding for finding in folded if finding.disease is not Disease.NORMAL or finding.valve not in diseased
     )
 
 

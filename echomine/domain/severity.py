@@ -24,9 +24,7 @@ class SeverityInterval:
     def __post_init__(self) -> None:
         mixed = (self.low is Severity.UNSPECIFIED) != (self.high is Severity.UNSPECIFIED)
         if mixed or self.low > self.high:
-            raise ValueError(
-                f"a severity interval runs from low to high, got {self.low.word} to {self.high.word}"
-            )
+            raise ValueError(f"a severity interval runs from low to high, got {self.low.word} to {self.high.word}")
 
     @classmethod
     def exactly(cls, grade: Severity) -> "SeverityInterval":

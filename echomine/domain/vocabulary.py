@@ -87,6 +87,16 @@ class DopplerMode(StrEnum):
     PW = "PW"
     UNKNOWN = "unknown"
 
+    def shows(self, disease: Disease) -> bool:
+        """Whether a display of this kind can show a disease.
+
+        Both show a stenosis by its forward flow. Pulsed wave samples one place and aliases above about 2 m/s, so a
+        regurgitant jet is not judged from it.
+        """
+        if disease is Disease.REGURGITATION:
+            return self is not DopplerMode.PW
+        return disease is Disease.STENOSIS
+
 
 class FlowKind(StrEnum):
     """The coarse word for what a spectral display shows (the second column of ``views.csv``)."""

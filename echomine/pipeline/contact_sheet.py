@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from echomine.archive.safe_writes import write_bytes
+from echomine.archive.durable_files import write_bytes
 from echomine.domain.records import Hit, Label
 from echomine.pipeline.similar_cases import SimilarCases, SimilarImage, finding_words, severity_words, shorten
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from echomine.archive.safe_writes import write_bytes
+from echomine.archive.durable_files import write_bytes
 from echomine.archive.truth import read_truth
 from echomine.archive.workspace import Workspace
 from echomine.domain.errors import ConfigurationError, UsageError

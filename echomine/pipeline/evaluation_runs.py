@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from echomine.domain.records import ImageRecord, Paragraph
-from echomine.domain.vocabulary import Severity
+from echomine.domain.records import Calibration, ImageRecord, Paragraph
+from echomine.domain.vocabulary import DopplerMode, Severity
 from echomine.learning.image_feature import ImageFeature
 from echomine.learning.ridge import train_ridge
 from echomine.learning.transform import FeatureTransform
@@ -114,19 +114,16 @@ def run_methods(
 def our_claims(models: FittedModels, test: TestSet, places: NDArray[np.float32]) -> list[dict[Pair, Claim]]:
     """The claims of the labels that the archive would get."""
     found = models.index.search(places, models.labeller.vote.k, own_patients=test.images.patients)
-    records = [
-        _record(name, patient) for name, patient in zip(test.images.image_ids, test.images.patients, strict=True)
-    ]
+    images = test.images
+    records = [_record(*one) for one in zip(images.image_ids, images.patients, images.modes, strict=True)]
     return [
         claims_of(models.labeller.labels(record, hits, model="")) for record, hits in zip(records, found, strict=True)
     ]
 
 
-def _record(image_id: str, patient: str) -> ImageRecord:
-    from echomine.domain.records import Calibration
-
+def _record(image_id: str, patient: str, mode: DopplerMode) -> ImageRecord:
     scale = Calibration(mps_per_px=0.01, baseline_y=0.0, s_per_px=0.01)  # gridded images are calibrated ones
-    return ImageRecord(image_id=image_id, content_sha256="", patient=patient, calibration=scale)
+    return ImageRecord(image_id=image_id, content_sha256="", patient=patient, mode=mode, calibration=scale)
 
 
 def _ridge(models: FittedModels, test: TestSet, features: NDArray[np.float32]) -> list[dict[Pair, Claim]]:

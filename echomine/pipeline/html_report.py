@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from echomine.archive.safe_writes import write_bytes
+from echomine.archive.durable_files import write_bytes
 from echomine.domain.records import Finding, Hit, Label
 from echomine.domain.severity import SeverityInterval
 from echomine.domain.vocabulary import Assertion, Disease, Severity

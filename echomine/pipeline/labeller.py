@@ -65,7 +65,8 @@ class Labeller:
 
     def labels(self, record: ImageRecord, neighbours: Sequence[Neighbour], *, model: str) -> tuple[Label, ...]:
         """The labels of one image; without a scale its severities are unspecified and every label is abstained."""
-        return tuple(self._label(record, neighbours, one, model) for one in self.votes(neighbours))
+        shown = [one for one in self.votes(neighbours) if record.mode.shows(one.disease)]
+        return tuple(self._label(record, neighbours, one, model) for one in shown)
 
     def confidence(self, one: PairVote) -> float:
         """Calibrated probability that a vote's assertion is right."""
@@ -167,6 +168,24 @@ def cast_votes(
 def stated_presence(readings: Sequence[Reading]) -> dict[Pair, bool]:
     """For each lesion that a paragraph speaks of, whether it is there: mild or more, or named without a grade."""
     return {_pair(one): one.severity.grade not in {Severity.NONE, Severity.TRACE} for one in readings}
+
+
+def judged_votes(votes: Sequence[PairVote], readings: Sequence[Reading]) -> list[tuple[PairVote, bool]]:
+    """The votes on an image that its paired paragraph can judge, each with whether it is right.
+
+    A lesion that the paragraph does not speak of is judged only as a claim of disease at a valve that it does not speak
+    of either, which is wrong: not mentioned is not absent.
+    """
+    stated = stated_presence(readings)
+    valves = {valve for valve, _ in stated}
+    judged = []
+    for one in votes:
+        pair = (one.valve, one.disease)
+        if pair in stated:
+            judged.append((one, stated[pair] is one.is_present))
+        elif one.is_present and one.valve not in valves:
+            judged.append((one, False))
+    return judged
 
 
 def fit_judgements(

@@ -13,6 +13,7 @@ from echomine.archive.workspace import Workspace
 from echomine.domain.config import config_to_dict
 from echomine.domain.errors import ArtifactError
 from echomine.domain.records import Paragraph
+from echomine.domain.vocabulary import DopplerMode
 from echomine.pipeline.labeller import Judgement, Labeller, paragraph_readings
 from echomine.pipeline.learning_data import LearningData, learning_patients, load_learning_data
 from echomine.pipeline.learning_steps import (
@@ -184,7 +185,7 @@ def _learning_data(workspace: Workspace, settings: Settings, progress: Progress)
 
 
 def _pair_files(paired: PairedFeatures) -> dict[str, bytes]:
-    rows = list(zip(paired.image_ids, paired.patients, paired.paragraph_ids, strict=True))
+    rows = list(zip(paired.image_ids, paired.patients, paired.modes, paired.paragraph_ids, strict=True))
     arrays = {"features": np.ascontiguousarray(paired.features)}
     return {_PAIRS: json.dumps(rows).encode(), _PAIR_FEATURES: bytes(save(arrays))}
 
@@ -193,13 +194,14 @@ def paired_rows(files: Mapping[str, bytes], vectors: Vectors) -> PairedFeatures:
     """The rows that a transform was learnt from, as its generation keeps them; a paragraph that is gone is left out."""
     rows = json.loads(files[_PAIRS])
     features = load(files[_PAIR_FEATURES])["features"]
-    kept = [place for place, (_, _, paragraph) in enumerate(rows) if paragraph in vectors]
+    kept = [place for place, (*_, paragraph) in enumerate(rows) if paragraph in vectors]
     return PairedFeatures(
         image_ids=tuple(rows[place][0] for place in kept),
         patients=tuple(rows[place][1] for place in kept),
-        paragraph_ids=tuple(rows[place][2] for place in kept),
+        modes=tuple(DopplerMode(rows[place][2]) for place in kept),
+        paragraph_ids=tuple(rows[place][3] for place in kept),
         features=features[kept],
-        targets=np.stack([vectors[rows[place][2]] for place in kept]),
+        targets=np.stack([vectors[rows[place][3]] for place in kept]),
     )
 
 

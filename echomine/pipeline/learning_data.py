@@ -11,7 +11,7 @@ from echomine.archive.workspace import Workspace
 from echomine.domain.errors import UsageError
 from echomine.domain.records import Pair, Paragraph, View
 from echomine.domain.splits import split_of, unit_hash
-from echomine.domain.vocabulary import Split
+from echomine.domain.vocabulary import DopplerMode, Split
 from echomine.doppler.display import PhysicalGrid
 from echomine.pipeline.displays import gridded_displays
 from echomine.pipeline.progress import Progress
@@ -25,12 +25,14 @@ class GriddedImages:
         image_ids: N ids.
         patients: N pseudonyms.
         study_uids: N exams.
+        modes: N kinds of Doppler.
         pixels: (N, 1, rows, columns) uint8 on the grid.
     """
 
     image_ids: tuple[str, ...]
     patients: tuple[str, ...]
     study_uids: tuple[str, ...]
+    modes: tuple[DopplerMode, ...]
     pixels: NDArray[np.uint8]
 
     def rows(self) -> dict[str, int]:
@@ -50,6 +52,7 @@ class GriddedImages:
             image_ids=tuple(self.image_ids[row] for row in kept),
             patients=tuple(self.patients[row] for row in kept),
             study_uids=tuple(self.study_uids[row] for row in kept),
+            modes=tuple(self.modes[row] for row in kept),
             pixels=self.pixels[kept],
         )
 
@@ -145,6 +148,7 @@ def _read_images(files: Sequence[ImageFile], grid: PhysicalGrid, progress: Progr
         image_ids=tuple(one.image_id for one in good),
         patients=tuple(one.patient for one in good),
         study_uids=tuple(one.study_uid for one in good),
+        modes=tuple(one.mode for one in good),
         pixels=np.stack(pixels),
     )
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from echomine.domain.errors import UsageError
 from echomine.domain.records import Pair, Paragraph
 from echomine.domain.splits import unit_hash
-from echomine.domain.vocabulary import Assertion
+from echomine.domain.vocabulary import Assertion, DopplerMode
 from echomine.learning.coarse_task import CoarseTarget
 from echomine.learning.image_feature import ImageFeature, train_image_feature
 from echomine.learning.transform import Transform, train_transform
@@ -19,8 +19,8 @@ from echomine.pipeline.labeller import (
     Judgement,
     cast_votes,
     fit_judgements,
+    judged_votes,
     paragraph_readings,
-    stated_presence,
 )
 from echomine.pipeline.learning_data import LearningData
 from echomine.pipeline.progress import Progress, steps_of
@@ -40,13 +40,14 @@ class PairedFeatures:
     """What the transform learns from: one row a pair.
 
     Attributes:
-        image_ids, patients, paragraph_ids: N each.
+        image_ids, patients, modes, paragraph_ids: N each.
         features: (N, d).
         targets: (N, m).
     """
 
     image_ids: tuple[str, ...]
     patients: tuple[str, ...]
+    modes: tuple[DopplerMode, ...]
     paragraph_ids: tuple[str, ...]
     features: NDArray[np.float32]
     targets: NDArray[np.float32]
@@ -57,6 +58,7 @@ class PairedFeatures:
         return PairedFeatures(
             image_ids=tuple(self.image_ids[row] for row in kept),
             patients=tuple(self.patients[row] for row in kept),
+            modes=tuple(self.modes[row] for row in kept),
             paragraph_ids=tuple(self.paragraph_ids[row] for row in kept),
             features=self.features[kept],
             targets=self.targets[kept],
@@ -129,6 +131,7 @@ def paired_features(
     return PairedFeatures(
         image_ids=tuple(pair.image_id for pair in pairs),
         patients=tuple(data.images.patients[rows[pair.image_id]] for pair in pairs),
+        modes=tuple(data.images.modes[rows[pair.image_id]] for pair in pairs),
         paragraph_ids=tuple(pair.paragraph_id for pair in pairs),
         features=features[[rows[pair.image_id] for pair in pairs]],
         targets=np.stack([targets[pair.paragraph_id] for pair in pairs]),
@@ -223,10 +226,10 @@ def make_judgements(
             seen, unseen = paired.rows(folds != fold), paired.rows(folds == fold)
             transform = train_transform(seen.features, seen.targets, seen.patients, settings.transform, seed=seed)
             cast = cast_votes(index, transform.map(unseen.features), unseen.patients, readings, settings.vote)
-            for name, one_image in zip(unseen.paragraph_ids, cast, strict=True):
-                stated = stated_presence(readings[name])
-                votes += one_image
-                right += [stated.get((one.valve, one.disease)) is one.is_present for one in one_image]
+            for name, mode, one_image in zip(unseen.paragraph_ids, unseen.modes, cast, strict=True):
+                judged = judged_votes([one for one in one_image if mode.shows(one.disease)], readings[name])
+                votes += [one for one, _ in judged]
+                right += [good for _, good in judged]
             advance(1)
     return fit_judgements(votes, right, settings.confidence, precision=settings.labeller.precision)
 

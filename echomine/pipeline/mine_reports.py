@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from echomine.archive.durable_files import write_lines
 from echomine.archive.item_problems import ItemProblem
 from echomine.archive.report_files import ReportEntry, read_reports
-from echomine.archive.safe_writes import write_lines
 from echomine.reports.document import findings_document
 
 

@@ -1,6 +1,6 @@
 """How far a vote can be trusted: a calibrated probability, and the threshold below which to abstain.
 
-Both are fitted on validation patients, of whom there are few. So the model is a logistic regression on four
+Both are fitted on validation patients, of whom there are few. So the model is a logistic regression on three
 numbers of the vote, drawn towards the plain frequency by a penalty and by Platt's smoothed targets; only with
 many votes is an isotonic curve laid over it.
 
@@ -10,6 +10,7 @@ References:
     2002 (isotonic).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,10 +23,10 @@ from echomine.metrics.intervals import wilson_lower
 from echomine.retrieval.array_files import json_from_bytes, json_to_bytes
 from echomine.retrieval.vote import PairVote
 
-FEATURES: tuple[str, ...] = ("margin", "support", "top_score", "agreement")
-"""Clearness of the vote, share of the weight that speaks, nearness of the nearest, and 1 - spread / 3."""
+FEATURES: tuple[str, ...] = ("support", "top_score", "clearness")
+"""Share of the weight that speaks, nearness of the nearest, and how far the grade lies from the edge of disease."""
 
-_WIDEST_SPREAD = 3.0
+_EDGE_OF_DISEASE, _CLEAREST, _UNGRADED = 1.5, 3.0, 1.5
 _STEPS = 50
 
 
@@ -136,9 +137,16 @@ class AbstentionThreshold:
 
 
 def features_of(votes: Sequence[PairVote]) -> NDArray[np.float64]:
-    """(N, 4) features of votes, in the order of ``FEATURES``."""
-    rows = [[vote.margin, vote.support, vote.top_score, 1 - vote.spread / _WIDEST_SPREAD] for vote in votes]
+    """(N, 3) features of votes, in the order of ``FEATURES``."""
+    rows = [[vote.support, vote.top_score, _clearness(vote)] for vote in votes]
     return np.array(rows, dtype=float).reshape(len(rows), len(FEATURES))
+
+
+def _clearness(vote: PairVote) -> float:
+    """Steps between the expected grade and the edge between trace and mild, at most 3; 1.5 without a grade."""
+    if math.isnan(vote.expected):
+        return _UNGRADED
+    return min(abs(vote.expected - _EDGE_OF_DISEASE), _CLEAREST)
 
 
 def threshold_for_precision(

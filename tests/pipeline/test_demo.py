@@ -5,6 +5,7 @@ import pytest
 from echomine.archive.workspace import Workspace
 from echomine.domain.errors import UsageError
 from echomine.pipeline import demo
+from echomine.pipeline.ingest import ingest
 from echomine.pipeline.progress import SILENT
 from echomine.pipeline.settings import read_settings
 from echomine.synthetic.config import ArchiveConfig
@@ -37,8 +38,10 @@ def test_the_demo_does_the_whole_job_twice_with_the_same_outcome(tiny_demo, tmp_
     assert second.export.read_text() == first.export.read_text()
 
 
-def test_the_demo_keeps_out_of_a_workspace_with_other_sources(tmp_path):
-    workspace = Workspace.open(tmp_path / "w", create=True)
-    workspace.catalog.images.source(tmp_path / "my-own-exams")
+def test_the_demo_keeps_out_of_a_workspace_with_other_sources(tmp_path, make_dicom):
+    exams = tmp_path / "my-own-exams"
+    exams.mkdir()
+    (exams / "image.dcm").write_bytes(make_dicom())
+    ingest(Workspace.open(tmp_path / "w", create=True), [exams])
     with pytest.raises(UsageError, match="give the demo another one"):
         demo.run_demo(tmp_path / "w", progress=SILENT)

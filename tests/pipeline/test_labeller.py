@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -6,8 +7,8 @@ import pytest
 from echomine.domain.errors import ArtifactError
 from echomine.domain.records import Calibration, ImageRecord
 from echomine.domain.severity import SeverityInterval
-from echomine.domain.vocabulary import Assertion, Disease, Severity, Valve
-from echomine.pipeline.labeller import Labeller, fit_judgements, stated_presence
+from echomine.domain.vocabulary import Assertion, Disease, DopplerMode, Severity, Valve
+from echomine.pipeline.labeller import Labeller, fit_judgements, judged_votes, stated_presence
 from echomine.retrieval.confidence import ConfidenceConfig
 from echomine.retrieval.paragraph_index import Neighbour
 from echomine.retrieval.vote import Ballot, Reading, VoteConfig, vote
@@ -71,6 +72,21 @@ def test_without_a_scale_no_severity_is_claimed_and_every_label_is_abstained(lab
     assert not label.severity.is_specified
 
 
+def test_a_pulsed_wave_display_claims_no_regurgitation(labeller):
+    both = Labeller(
+        vote=labeller.vote,
+        readings={"both": (reading(Severity.SEVERE), reading(Severity.SEVERE, Disease.REGURGITATION))},
+        judgements=labeller.judgements,
+        lexicon="l1",
+    )
+    continuous, pulsed = (
+        both.labels(dataclasses.replace(record(), mode=mode), hits("both"), model="m")
+        for mode in (DopplerMode.CW, DopplerMode.PW)
+    )
+    assert {label.disease for label in continuous} == {Disease.STENOSIS, Disease.REGURGITATION}
+    assert {label.disease for label in pulsed} == {Disease.STENOSIS}
+
+
 def test_what_a_doppler_display_cannot_show_is_no_label(labeller):
     assert labeller.labels(record(), hits("thick"), model="m1") == ()
 
@@ -103,6 +119,20 @@ def test_stated_presence_counts_an_ungraded_lesion_and_not_a_trace():
         (Valve.AORTIC, Disease.STENOSIS): True,
         (Valve.AORTIC, Disease.REGURGITATION): False,
     }
+
+
+def test_a_lesion_not_mentioned_is_not_judged_unless_it_is_claimed_of_another_valve():
+    aortic = vote([Ballot(score=0.9, readings=SEVERE)])
+    absent = vote([Ballot(score=0.9, readings=NONE)])
+    about_mitral = (
+        Reading(valve=Valve.MITRAL, disease=Disease.STENOSIS, severity=SeverityInterval.exactly(Severity.NONE)),
+    )
+    other_lesion = (reading(Severity.MILD, Disease.REGURGITATION),)
+    assert [right for _, right in judged_votes(aortic, SEVERE)] == [True]
+    assert [right for _, right in judged_votes(absent, SEVERE)] == [False]
+    assert [right for _, right in judged_votes(aortic, about_mitral)] == [False]
+    assert judged_votes(absent, about_mitral) == []
+    assert judged_votes(aortic, other_lesion) == []
 
 
 def test_the_threshold_keeps_what_was_right(labeller):

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from echomine.archive.safe_writes import write_bytes
+from echomine.archive.durable_files import write_bytes
 from echomine.domain.errors import WorkspaceError
 
 
@@ -21,7 +21,7 @@ def test_a_full_disk_keeps_the_old_file_and_says_so(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(WorkspaceError, match="No space left on device"):
+    with pytest.raises(WorkspaceError, match="the disk is full"):
         write_bytes(path, b"new")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a.bin"]
