@@ -2,8 +2,8 @@
 
     python -m benchmarks.real_input DATA --workspace WORKSPACE
 
-DATA holds ``reports/dev``, ``doppler/dev`` and ``dicom_us``. WORKSPACE is one that was mined before (``echomine demo``):
-its models answer the queries with the strips. What is ingested goes to a temporary place.
+DATA holds ``reports/dev``, ``doppler/dev`` and ``dicom_us``. WORKSPACE was mined before (``echomine demo``): its models
+answer the queries with the strips. What is ingested goes to a temporary place.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydicom.data import get_testdata_files
+import pydicom
 
 from echomine.archive.workspace import Workspace
 from echomine.domain.errors import UsageError
@@ -98,10 +98,10 @@ def _valves(similar: SimilarCases) -> str:
 
 def dicom_table(workspace: Workspace, data: Path) -> TextTable:
     """Real ultrasound files and pydicom's own test files through ingest."""
-    own = [Path(name) for name in get_testdata_files("*.dcm")]
+    own = Path(pydicom.__file__).parent / "data" / "test_files"
     rows = [
         _dicom_row("dicom_us", ingest(workspace, [data / "dicom_us"])),
-        _dicom_row("pydicom's own", ingest(workspace, own)),
+        _dicom_row("pydicom's own", ingest(workspace, [own])),
     ]
     return TextTable(
         title="Real DICOM files", headers=("source", "taken in", "reasons of the others"), rows=tuple(rows)
