@@ -94,6 +94,13 @@ def read_dicom(data: bytes, limits: ReadLimits) -> SourceImage:
     )
 
 
+def cut_of_known(data: bytes, box: Box) -> Pixels:
+    """Pixels of a box of the first frame of a file that :func:`read_dicom` has passed before."""
+    dataset = pydicom.dcmread(io.BytesIO(data), force=True)
+    x0, y0, x1, y1 = box
+    return _eight_bit(_decoded(dataset)[y0:y1, x0:x1], dataset)
+
+
 def _parsed(data: bytes) -> Dataset:
     if ENVELOPED_DATA in data[:128]:
         raise ItemError(Reason.ENCRYPTED, "it is an encrypted envelope; decrypt it before ingest")

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echomine.archive.image_table import ImageFile
-from echomine.archive.spectral_files import SpectralFile, read_spectral_file
+from echomine.archive.spectral_files import SpectralFile, read_known_display, read_spectral_file
 from echomine.domain.errors import ItemError, Reason
-from echomine.doppler.display import PhysicalGrid, resample
+from echomine.doppler.display import PhysicalGrid, resample_bytes
 
 Gridded = NDArray[np.uint8]
 """(1, rows, columns), 0..255."""
@@ -39,7 +39,7 @@ class GriddedDisplay:
 
 def on_grid(spectral: SpectralFile, grid: PhysicalGrid) -> Gridded:
     """A display on the grid as (1, rows, columns) uint8."""
-    return np.asarray(np.rint(resample(spectral.display, grid) * 255), dtype=np.uint8)
+    return resample_bytes(spectral.display, grid)
 
 
 def read_unchanged(file: ImageFile) -> SpectralFile:
@@ -70,7 +70,7 @@ def gridded_displays(files: Iterable[ImageFile], grid: PhysicalGrid) -> Iterator
 
 def _read(file: ImageFile, grid: PhysicalGrid) -> GriddedDisplay:
     try:
-        return GriddedDisplay(file, on_grid(read_unchanged(file), grid))
+        return GriddedDisplay(file, resample_bytes(read_known_display(file.path, file.record), grid))
     except ItemError as error:
         return GriddedDisplay(file, None, error)
     except Exception as error:  # noqa: BLE001  one bad file never stops a batch
