@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
 from echomine.domain.errors import ArtifactError
-from echomine.learning.transform import check_pairs, check_width, unit_rows
+from echomine.learning.transform import check_pairs, check_width, ridge_weights, unit_rows
 from echomine.learning.vectors import NARROWEST_SPREAD
 
 _WEIGHTS = "ridge.safetensors"
@@ -61,7 +61,7 @@ def train_ridge(
     targets: NDArray[np.float32],
     groups: Sequence[str],
     *,
-    strength: float = 100.0,
+    strength: float = 30.0,
 ) -> RidgeTransform:
     """The map with the least squared error plus ``strength`` times its squared weights, in closed form.
 
@@ -75,12 +75,8 @@ def train_ridge(
         ConfigurationError: If counts disagree or there is no pair.
     """
     check_pairs(features, targets, groups)
-    unit = unit_rows(targets).astype(np.float64)
     mean, spread = features.mean(axis=0), features.std(axis=0)
     scale = np.where(spread > NARROWEST_SPREAD, spread, 1)
-    standard = ((features - mean) / scale).astype(np.float64)
-    gram = standard.T @ standard + strength * np.eye(standard.shape[1])
-    intercept = unit.mean(axis=0)
-    weights = np.linalg.solve(gram, standard.T @ (unit - intercept))
+    weights, intercept = ridge_weights((features - mean) / scale, unit_rows(targets), strength)
     as_float = (np.asarray(part, dtype=np.float32) for part in (mean, scale, weights, intercept))
     return RidgeTransform(*as_float)

@@ -45,6 +45,7 @@ class TransformConfig:
         dropout: Share of inputs and hidden units dropped in training.
         noise: Standard deviation of what is added to the standardised features in training.
         members: Networks whose answers are averaged; each has its own start and its own validation patients.
+        ridge: Strength of the ridge regression it starts from and adds to; 0 starts from nothing.
         epochs, passes: Epochs at most, and passes over the pairs in each.
         patience: Epochs without better validation before it stops.
         validation_share: Share of the patients held back for early stopping, other ones for each member.
@@ -54,11 +55,12 @@ class TransformConfig:
     hidden: int = 256
     dropout: float = 0.3
     noise: float = 0.1
-    members: int = 3
-    epochs: int = 20
+    members: int = 2
+    ridge: float = 30.0
+    epochs: int = 5
     passes: int = 10
     batch_size: int = 64
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-4
     weight_decay: float = 0.05
     patience: int = 0
     validation_share: float = 0.0
@@ -196,6 +198,10 @@ def _train_member(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = _network(config, batches.features.shape[1], batches.targets.shape[1])
+    if config.ridge > 0:
+        learnt = ~batches.held_back
+        rows, goals = batches.features[learnt].numpy(), batches.targets[learnt].numpy()
+        network.start_from(*(torch.from_numpy(part) for part in ridge_weights(rows, goals, config.ridge)))
     plan = TrainingPlan(
         epochs=config.epochs,
         learning_rate=config.learning_rate,
@@ -220,6 +226,20 @@ def _over_members(on_progress: ProgressCallback | None, member: int, members: in
     if on_progress is None:
         return None
     return lambda done, total: on_progress(member * total + done, members * total)
+
+
+def ridge_weights(
+    standard: NDArray[np.float32], targets: NDArray[np.float32], strength: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weights (d, m) and intercept (m,) of the ridge regression on standardised features.
+
+    Solved in the space of the rows, which are few.
+    """
+    rows = standard.astype(np.float64)
+    intercept = targets.mean(axis=0)
+    gram = rows @ rows.T + strength * np.eye(len(rows))
+    weights = rows.T @ np.linalg.solve(gram, (targets - intercept).astype(np.float64))
+    return weights.astype(np.float32), intercept.astype(np.float32)
 
 
 def check_pairs(features: NDArray[np.float32], targets: NDArray[np.float32], groups: Sequence[str]) -> None:

@@ -14,7 +14,9 @@ from torch.nn import functional as F
 
 
 class TransformNetwork(nn.Module):
-    """Feature -> hidden -> text space, rows of length 1.
+    """Feature -> hidden -> text space, beside a fixed linear map, rows of length 1.
+
+    The linear map is zero until :meth:`start_from` gives it one; the network then learns what the map misses.
 
     Args:
         feature_width: Length d of an image feature.
@@ -25,6 +27,9 @@ class TransformNetwork(nn.Module):
 
     def __init__(self, *, feature_width: int, hidden: int, text_width: int, dropout: float = 0.0) -> None:
         super().__init__()
+        self.linear = nn.Linear(feature_width, text_width).requires_grad_(requires_grad=False)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
         self.layers = nn.Sequential(
             nn.Dropout(dropout),
             nn.Linear(feature_width, hidden),
@@ -33,9 +38,19 @@ class TransformNetwork(nn.Module):
             nn.Linear(hidden, text_width),
         )
 
+    def start_from(self, weights: Tensor, intercept: Tensor) -> None:
+        """Begin at a linear map (d, m) with an intercept (m,)."""
+        last = self.layers[-1]
+        assert isinstance(last, nn.Linear)
+        with torch.no_grad():
+            self.linear.weight.copy_(weights.T)
+            self.linear.bias.copy_(intercept)
+            last.weight.zero_()
+            last.bias.zero_()
+
     def forward(self, features: Tensor) -> Tensor:
         """Unit rows (N, m) of features (N, d)."""
-        return F.normalize(self.layers(features), dim=1)
+        return F.normalize(self.linear(features) + self.layers(features), dim=1)
 
 
 class TransformLoss(StrEnum):

@@ -57,9 +57,9 @@ def test_every_loss_gives_gradients_that_help(loss):
     network = TransformNetwork(feature_width=6, hidden=32, text_width=8)
     features, targets = torch.randn(12, 6), unit(12, 8)
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-2)
-    first = float(LOSSES[loss](network(features), targets))
+    first = LOSSES[loss](network(features), targets).item()
     for _ in range(60):
         optimiser.zero_grad()
         LOSSES[loss](network(features), targets).backward()
         optimiser.step()
-    assert float(LOSSES[loss](network(features), targets)) < 0.5 * first
+    assert LOSSES[loss](network(features), targets).item() < 0.5 * first
