@@ -25,10 +25,10 @@ class ArchiveConfig:
     n_reported_pairs: int = 226
     n_unreported_images: int = 2600
     n_valve_paragraphs: int = 10253
-    n_views: int = 600
+    n_views: int = 800
     compact: bool = False
     reader_disagreement: float = 0.09
-    pw_share: float = 0.15
+    pw_share: float = 0.1
     inverted_share: float = 0.08
     contaminated_share: float = 0.25
     fibrillation_share: float = 0.1

@@ -103,7 +103,8 @@ def _scene(exam: ExamState, plan: ImagePlan, settings: DisplaySettings, rng: np.
         fibrillates=exam.patient.fibrillates,
         right_heart=right,
     )
-    depth = rng.uniform(0.04, 0.12) if right else rng.uniform(0.0, 0.03)
+    # inspiration raises right-heart flow by up to a quarter in health, left-heart flow hardly changes
+    depth = rng.uniform(0.08, 0.2) if right else rng.uniform(0.0, 0.03)
     breath = np.sin(2 * np.pi * times / rng.uniform(3.0, 4.5) + rng.uniform(0, 2 * np.pi))
     return Scene(
         times_s=times,
