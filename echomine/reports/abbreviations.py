@@ -6,7 +6,7 @@ from echomine.reports.lexicon_files import Kind, Lexicon
 from echomine.reports.scanning import Tokens
 
 _NEIGHBOURS = 4
-_MARKS = frozenset({",", ":", "-", "("})
+_FARTHEST_WORD = 5
 _ENDS = frozenset({".", ",", ";", ")", "("})
 _SAYING = frozenset({Kind.SEVERITY, Kind.CUE})
 _WORDS_WHEN_SMALL = frozenset({"as", "pa", "la", "ef", "ra"})
@@ -47,18 +47,19 @@ def is_abbreviation(tokens: Tokens, written: Written, lexicon: Lexicon) -> bool:
 
 def _is_spoken_of(tokens: Tokens, after: int, lexicon: Lexicon) -> bool:
     """Whether a grade or a denial is said of what stands before a token: ``AS is not seen``, ``PR, mild``."""
-    links = lexicon.lists.copulas | _MARKS
-    place = after
-    while place < min(len(tokens), after + 2) and tokens.words[place] in links:
+    links, seen = lexicon.lists.grade_links, lexicon.lists.seen
+    place, end = after, min(len(tokens), after + _FARTHEST_WORD)
+    while place < end and tokens.words[place] in links:
+        if tokens.words[place] in seen and place > after:
+            return True
         place += 1
     if place == after or place >= len(tokens):
         return False
     if tokens.words[after] == ":":
         return _fills_the_line(tokens, place, lexicon)
-    if tokens.words[place] in lexicon.lists.seen:
-        return True
     phrases = lexicon.phrases.get(tokens.words[place])
-    return phrases is not None and any(term.kind in _SAYING for _, term in phrases.terms())
+    says = phrases is not None and any(term.kind in _SAYING for _, term in phrases.terms())
+    return says or tokens.words[place] in seen
 
 
 def _fills_the_line(tokens: Tokens, place: int, lexicon: Lexicon) -> bool:
