@@ -68,7 +68,9 @@ def _fills_the_line(tokens: Tokens, place: int, lexicon: Lexicon) -> bool:
     for words, term in phrases.terms() if phrases is not None else ():
         after = place + max(1, len(words))
         if term.kind is Kind.SEVERITY and (not words or tokens.words[place:after] == words):
-            return after >= len(tokens) or tokens.words[after] in _ENDS or bool(tokens.breaks[after])
+            ended = after >= len(tokens) or tokens.words[after] in _ENDS or bool(tokens.breaks[after])
+            ranged = not ended and tokens.words[after] in lexicon.lists.range_words and after + 1 < len(tokens)
+            return ended or (ranged and _fills_the_line(tokens, after + 1, lexicon))
     return False
 
 
