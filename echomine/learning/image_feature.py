@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from echomine.domain.config import config_from, config_to_dict
 from echomine.domain.errors import ArtifactError, ConfigurationError
+from echomine.domain.vocabulary import FlowKind, Valve
 from echomine.doppler.display import PhysicalGrid, ScaleGuess
 from echomine.learning.augmentation import Augmentation
 from echomine.learning.checkpoints import CheckpointFile
@@ -101,21 +103,28 @@ class ImageFeature:
 
     Attributes:
         config: Its settings, the grid among them.
-        network: (N, in_channels, H, W) -> (N, width).
+        network: (N, in_channels, H, W) -> (N, network.width).
+        views: Head for the coarse classes on the network's feature.
+        standard: Mean and spread of the network's features on the training images, as running statistics.
         summary: What the training did; None after loading.
     """
 
     config: ImageFeatureConfig
     network: FeatureNetwork
+    views: nn.Linear
+    standard: nn.BatchNorm1d
     summary: TrainingSummary | None = None
 
     @property
     def width(self) -> int:
         """Length d of a feature."""
-        return self.network.width
+        return self.network.width * (1 + len(Valve))
 
     def embed(self, images: Images, batch_size: int = 64) -> NDArray[np.float32]:
         """Features (N, d) of images (N, 1, H, W); no images give (0, d).
+
+        A feature is the network's own, standardised, then once more for each valve, weighted with the probability
+        that the display shows it: what a velocity means depends on the valve, and few pairs cannot teach that.
 
         Raises:
             ConfigurationError: If the images are not of the grid's size.
@@ -131,13 +140,19 @@ class ImageFeature:
             batch = network_input(to_tensor(images[start : start + batch_size]), self.config.in_channels)
             with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
                 features = network(batch.to(device).contiguous(memory_format=torch.channels_last))
-            parts.append(features.float().cpu().numpy())
+            parts.append(self._by_valve(features.float().cpu()).numpy())
         return np.concatenate(parts)
+
+    def _by_valve(self, features: Tensor) -> Tensor:
+        with torch.inference_mode():
+            views = self.views(features).softmax(dim=1).unflatten(1, (len(Valve), len(FlowKind)))
+            valves, standard = views.sum(dim=2), self.standard(features)
+        return torch.cat([standard, (valves[:, :, None] * standard[:, None]).flatten(1)], dim=1)
 
     def to_files(self) -> dict[str, bytes]:
         """Settings and weights, by file name."""
         config = json.dumps(config_to_dict(self.config), indent=1, sort_keys=True)
-        return {_CONFIG: config.encode(), _WEIGHTS: weights_to_bytes(self.network)}
+        return {_CONFIG: config.encode(), _WEIGHTS: weights_to_bytes(_parts(self.network, self.views, self.standard))}
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> "ImageFeature":
@@ -152,8 +167,9 @@ class ImageFeature:
         except (KeyError, ValueError, ConfigurationError) as error:
             raise ArtifactError(f"this is no image feature ({error}); learn it again") from error
         network = create_features(config.backbone, in_channels=config.in_channels)
-        load_weights(network, weights)
-        return cls(config, network.eval())
+        views, standard = nn.Linear(network.width, len(COARSE_CLASSES)), _blank_standard(network.width)
+        load_weights(_parts(network, views, standard), weights)
+        return cls(config, network.eval(), views.eval(), standard.eval())
 
 
 def image_feature_config(values: Mapping[str, object]) -> ImageFeatureConfig:
@@ -228,7 +244,24 @@ def train_image_feature(  # noqa: PLR0913 - what a training run is made of
         checkpoint=checkpoint or None,
         on_progress=on_progress,
     )
-    return ImageFeature(config, network.features, summary)
+    feature = ImageFeature(config, network.features, network.views, _blank_standard(network.features.width), summary)
+    _standardise(feature, source)
+    return feature
+
+
+def _standardise(feature: ImageFeature, source: CoarseBatches) -> None:
+    """Set mean and spread to those of the features of the training images."""
+    images = source.images[~source.held_back].numpy()
+    own = torch.from_numpy(feature.embed(images)[:, : feature.network.width])
+    feature.standard.running_mean, feature.standard.running_var = own.mean(dim=0), own.var(dim=0, correction=0)
+
+
+def _blank_standard(width: int) -> nn.BatchNorm1d:
+    return nn.BatchNorm1d(width, affine=False, eps=1e-6).eval()
+
+
+def _parts(network: FeatureNetwork, views: nn.Linear, standard: nn.BatchNorm1d) -> nn.ModuleDict:
+    return nn.ModuleDict({"features": network, "views": views, "standard": standard})
 
 
 def _check_counts(

@@ -61,7 +61,7 @@ def train_ridge(
     targets: NDArray[np.float32],
     groups: Sequence[str],
     *,
-    strength: float = 30.0,
+    strength: float = 100.0,
 ) -> RidgeTransform:
     """The map with the least squared error plus ``strength`` times its squared weights, in closed form.
 

@@ -56,11 +56,11 @@ class TransformConfig:
     dropout: float = 0.3
     noise: float = 0.1
     members: int = 2
-    ridge: float = 30.0
+    ridge: float = 100.0
     epochs: int = 5
     passes: int = 10
     batch_size: int = 64
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-4
     weight_decay: float = 0.05
     patience: int = 0
     validation_share: float = 0.0

@@ -72,8 +72,8 @@ def test_features_do_not_depend_on_the_batch_or_the_number_format_of_the_images(
     whole = trained.embed(images)
     assert whole.shape == (9, trained.width)
     assert whole.dtype == np.float32
-    np.testing.assert_allclose(trained.embed(images, batch_size=2), whole, atol=1e-4)
-    np.testing.assert_allclose(trained.embed((images / 255).astype(np.float32)), whole, atol=1e-4)
+    np.testing.assert_allclose(trained.embed(images, batch_size=2), whole, atol=5e-3)
+    np.testing.assert_allclose(trained.embed((images / 255).astype(np.float32)), whole, atol=5e-3)
     assert trained.embed(images[:0]).shape == (0, trained.width)
 
 
