@@ -3,7 +3,7 @@
     python -m benchmarks.label_throughput                           2,000 images; memory at 500 and 5,000
     python -m benchmarks.label_throughput --images 300 --memory     a quick look
 
-"bare" decodes each file with pydicom alone (no checks, no hash, no crop) on as many threads as labelling uses, and
+"bare" decodes each file with pydicom alone (no checks, no hash, no crop), on a thread a core, and
 passes ready tensors of the same size through the same network in batches of the same size; "bare, one thread" does
 the same without threads. Labelling opens the models, reads, checks, crops, resamples, forwards, searches, votes and
 commits. The archive is a synthetic one of full size, its images repeated under new identifiers. Rounds alternate; the
@@ -29,7 +29,6 @@ import torch
 
 from echomine.archive.synthetic_writer import write_archive
 from echomine.archive.workspace import Workspace
-from echomine.pipeline.displays import MOST_THREADS
 from echomine.pipeline.ingest import ingest
 from echomine.pipeline.label_archive import FORWARD_SIZE, label_archive
 from echomine.pipeline.learn import learn
@@ -142,7 +141,7 @@ def _high_water_mib() -> float:
 
 def speed_table(workspace: Path, images: int, rounds: int) -> float:
     """Print rates; labelling against bare decode and forward."""
-    threads = min(MOST_THREADS, os.cpu_count() or 1)
+    threads = os.cpu_count() or 1
     ways: dict[str, Callable[[], float]] = {
         "bare, one thread": lambda: bare_seconds(workspace, threads=0),
         f"bare, {threads} threads": lambda: bare_seconds(workspace, threads=threads),

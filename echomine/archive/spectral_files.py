@@ -88,17 +88,26 @@ def read_spectral_file(path: Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> Sp
     )
 
 
-def read_known_display(path: Path, record: ImageRecord, *, limits: ReadLimits = DEFAULT_LIMITS) -> SpectralDisplay:
-    """The display of a file that was taken in before, cut and scaled as the catalog says.
-
-    Bytes with the content hash of then passed every check then; only the pixels are worked out again.
+def read_known_bytes(path: Path, record: ImageRecord, *, limits: ReadLimits = DEFAULT_LIMITS) -> bytes:
+    """The bytes of a file that was taken in before.
 
     Raises:
-        ItemError: ``source_changed`` when the bytes are others, else as :func:`read_spectral_file`.
+        ItemError: ``source_changed`` when they are not those of then, or why they cannot be read.
     """
     data = read_bounded(path, limits=limits)
     if hashlib.sha256(data).hexdigest() != record.content_sha256:
         raise ItemError(Reason.SOURCE_CHANGED, "its content changed since it was taken in; ingest its source again")
+    return data
+
+
+def known_display(data: bytes, record: ImageRecord, *, limits: ReadLimits = DEFAULT_LIMITS) -> SpectralDisplay:
+    """The display in the bytes of :func:`read_known_bytes`, cut and scaled as the catalog says.
+
+    The same bytes passed every check when they were taken in; only the pixels are worked out again.
+
+    Raises:
+        ItemError: If the decoder refuses them now.
+    """
     with _item_errors(), QUIET:
         if picture_images.is_picture(data):
             pixels = picture_images.read_picture(data, limits).cut(record.box)

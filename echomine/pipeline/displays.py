@@ -1,7 +1,5 @@
 """Displays of the catalog read from their files onto the physical grid, a few at a time."""
 
-import os
-import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,15 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echomine.archive.image_table import ImageFile
-from echomine.archive.spectral_files import SpectralFile, read_known_display, read_spectral_file
+from echomine.archive.spectral_files import (
+    SpectralFile,
+    known_display,
+    read_known_bytes,
+    read_spectral_file,
+)
 from echomine.domain.errors import ItemError, Reason
 from echomine.doppler.display import PhysicalGrid, resample_bytes
 
 Gridded = NDArray[np.uint8]
 """(1, rows, columns), 0..255."""
 
-MOST_THREADS = 4
-AHEAD = 64
+READERS = 2
+AHEAD = 4
+"""Files that wait in memory, each at most as large as the reading limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +59,24 @@ def read_unchanged(file: ImageFile) -> SpectralFile:
 
 
 def gridded_displays(files: Iterable[ImageFile], grid: PhysicalGrid) -> Iterator[GriddedDisplay]:
-    """The displays in the order given, read ahead on a few threads; at most ``AHEAD`` wait in memory."""
-    threads = min(MOST_THREADS, os.cpu_count() or 1)
-    waiting: deque[Future[GriddedDisplay]] = deque()
-    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
-        warnings.simplefilter("ignore")  # decoders warn about odd values; what matters became a reason at ingest
+    """The displays in the order given.
+
+    Threads fetch and hash the next ``AHEAD`` files. They do not decode: that is Python's own work, and threads that
+    wait for the interpreter slow the network down more than they help.
+    """
+    waiting: deque[tuple[ImageFile, Future[bytes]]] = deque()
+    with ThreadPoolExecutor(READERS) as pool:
         for file in files:
-            waiting.append(pool.submit(_read, file, grid))
-            if len(waiting) >= AHEAD:
-                yield waiting.popleft().result()
+            waiting.append((file, pool.submit(read_known_bytes, file.path, file.record)))
+            if len(waiting) > AHEAD:
+                yield _gridded(*waiting.popleft(), grid)
         while waiting:
-            yield waiting.popleft().result()
+            yield _gridded(*waiting.popleft(), grid)
 
 
-def _read(file: ImageFile, grid: PhysicalGrid) -> GriddedDisplay:
+def _gridded(file: ImageFile, fetched: Future[bytes], grid: PhysicalGrid) -> GriddedDisplay:
     try:
-        return GriddedDisplay(file, resample_bytes(read_known_display(file.path, file.record), grid))
+        return GriddedDisplay(file, resample_bytes(known_display(fetched.result(), file.record), grid))
     except ItemError as error:
         return GriddedDisplay(file, None, error)
     except Exception as error:  # noqa: BLE001  one bad file never stops a batch
