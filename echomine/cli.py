@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -15,6 +16,7 @@ from echomine.domain.errors import EchomineError, UsageError
 from echomine.domain.vocabulary import LabelSource, Valve
 
 if TYPE_CHECKING:
+    from echomine.pipeline.mine_reports import ExplainedFinding, MinedFile
     from echomine.pipeline.progress import Advance
 
 app = typer.Typer(
@@ -305,16 +307,39 @@ def evaluate(
 
 @app.command()
 def findings(
-    reports: Annotated[Path, typer.Argument(help='JSONL file of {"id", "text"}.')],
-    out: Annotated[Path, typer.Option("--out", help="JSONL file to write.")],
+    reports: Annotated[Path, typer.Argument(help="Report file or folder, as for ingest.")],
+    out: Annotated[Path | None, typer.Option("--out", help="JSONL file to write.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Page to write: reports with their findings.")] = None,
+    explain: Annotated[str, typer.Option("--explain", metavar="ID", help="Why each finding of one report.")] = "",
+    as_json: JsonOption = False,
 ) -> None:
     """Read valve findings, measurements and conflicts out of reports."""
-    from echomine.pipeline.mine_reports import mine_reports
+    from echomine.pipeline.mine_reports import explain_report, mine_reports
 
-    result = mine_reports(reports, out)
-    _stdout().print(f"{result.reports} reports, {result.findings} findings: {out}", highlight=False)
+    if out is None and (html is not None or not explain):
+        raise UsageError("name the file to write with --out FINDINGS.jsonl, or one report with --explain ID")
+    explained = explain_report(reports, explain) if explain else []
+    result = mine_reports(reports, out, page=html) if out else None
+    if as_json:
+        document = result.document() if result else {}
+        _print_json(document | ({"explained": [asdict(one) for one in explained]} if explain else {}))
+    else:
+        if explain:
+            _print_explained(explain, explained)
+        if result:
+            _print_mined(result, [path for path in (out, html) if path])
+    _finish(len(result.problems) if result else 0)
+
+
+def _print_explained(report_id: str, explained: "Sequence[ExplainedFinding]") -> None:
+    rows = [(one.finding, one.quote, one.valve, one.grade, one.assertion) for one in explained]
+    _print_table(f"Report {report_id}", ("finding", "words", "valve by", "grade by", "assertion by"), rows)
+
+
+def _print_mined(result: "MinedFile", paths: Sequence[Path]) -> None:
+    written = ", ".join(str(path) for path in paths)
+    _stdout().print(f"{result.reports} reports, {result.findings} findings: {written}", highlight=False)
     _print_problems([(item.where, item.reason.value, item.message) for item in result.problems])
-    _finish(len(result.problems))
 
 
 @app.command()

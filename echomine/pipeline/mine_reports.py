@@ -1,14 +1,23 @@
-"""Findings of a file of reports, line by line."""
+"""Findings of a file of reports, line by line; a page to look at; the reasons of one report."""
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from echomine.archive.durable_files import write_lines
+from echomine.archive.durable_files import write_chunks, write_lines
 from echomine.archive.item_problems import ItemProblem
 from echomine.archive.report_files import ReportEntry, read_reports
-from echomine.reports.document import findings_document
+from echomine.domain.errors import UsageError
+from echomine.domain.records import Finding
+from echomine.domain.vocabulary import Severity
+from echomine.pipeline.findings_page import page_foot, page_head, page_report
+from echomine.pipeline.similar_cases import severity_phrase
+from echomine.reports import explain_findings, findings_document
+
+PAGE_REPORTS = 300
+"""A page shows no more reports than this; a browser and a reader would not bear many more."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -18,27 +27,73 @@ class MinedFile:
     Attributes:
         reports: Reports read.
         findings: Findings in them.
+        shown: Reports on the page.
         problems: Reports that could not be read.
     """
 
-    reports: int
-    findings: int
-    problems: list[ItemProblem]
+    reports: int = 0
+    findings: int = 0
+    shown: int = 0
+    problems: list[ItemProblem] = field(default_factory=list)
+
+    def document(self) -> dict[str, Any]:
+        """The counts and problems as plain JSON values."""
+        problems = [{"where": p.where, "reason": p.reason.value, "message": p.message} for p in self.problems]
+        return {"reports": self.reports, "findings": self.findings, "shown": self.shown, "problems": problems}
 
 
-def mine_reports(source: Path, out: Path) -> MinedFile:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedFinding:
+    """One finding of a report with the rules that made it, as text.
+
+    Attributes:
+        finding: Grade, valve, disease and assertion in words.
+        quote: The words of the report.
+        valve, grade, assertion: The rule that gave each.
+    """
+
+    finding: str
+    quote: str
+    valve: str
+    grade: str
+    assertion: str
+
+
+def mine_reports(source: Path, out: Path, *, page: Path | None = None) -> MinedFile:
     """Writes one JSON document a report: its findings, measurements and conflicts.
+
+    Args:
+        source: A file or folder of reports.
+        out: JSON lines to write.
+        page: HTML page to write beside it, with the first reports, or None.
 
     Raises:
         UsageError: If the source is not there or no report file.
-        WorkspaceError: If the output cannot be written.
+        WorkspaceError: If an output cannot be written.
     """
-    mined = MinedFile(reports=0, findings=0, problems=[])
-    write_lines(out, _documents(source, mined))
+    mined = MinedFile()
+    shown: list[str] = []
+    write_lines(out, _documents(source, mined, shown if page else None))
+    if page:
+        mined.shown = len(shown)
+        foot = page_foot(shown=mined.shown, read=mined.reports)
+        write_chunks(page, (part.encode("utf-8", "replace") for part in (page_head(source.name), *shown, foot)))
     return mined
 
 
-def _documents(source: Path, mined: MinedFile) -> Iterator[str]:
+def explain_report(source: Path, report_id: str) -> list[ExplainedFinding]:
+    """Why each finding of one report was made, in the order of the text.
+
+    Raises:
+        UsageError: If the source is not there or holds no report of that id.
+    """
+    for number, entry in enumerate(read_reports(source), start=1):
+        if isinstance(entry, ReportEntry) and _name(entry, number) == report_id:
+            return _explained(entry.text)
+    raise UsageError(f"there is no report {report_id!r} in {source.name}; the id is that of the findings file")
+
+
+def _documents(source: Path, mined: MinedFile, shown: list[str] | None) -> Iterator[str]:
     for number, entry in enumerate(read_reports(source), start=1):
         if isinstance(entry, ItemProblem):
             mined.problems.append(entry)
@@ -46,9 +101,31 @@ def _documents(source: Path, mined: MinedFile) -> Iterator[str]:
         document = findings_document(_name(entry, number), entry.text)
         mined.reports += 1
         mined.findings += len(document["findings"])
+        if shown is not None and len(shown) < PAGE_REPORTS:
+            shown.append(page_report(entry.text, document))
         yield json.dumps(document, ensure_ascii=False)
 
 
 def _name(entry: ReportEntry, number: int) -> str:
     """The id that the user gave, who gets it back; without one, the number of the report."""
     return entry.name or str(number)
+
+
+def _explained(text: str) -> list[ExplainedFinding]:
+    return [
+        ExplainedFinding(
+            finding=_finding_words(one.finding),
+            quote=" ".join(one.finding.quote.split()),
+            valve=one.valve,
+            grade=one.grade,
+            assertion=one.assertion,
+        )
+        for one in explain_findings(text)
+    ]
+
+
+def _finding_words(finding: Finding) -> str:
+    """Assertion, grade, valve and disease: ``present: mild aortic stenosis``."""
+    graded = finding.severity.high not in {Severity.UNSPECIFIED, Severity.NONE}
+    grade = f"{severity_phrase(finding.severity)} " if graded else ""
+    return f"{finding.assertion.value}: {grade}{finding.valve.value} {finding.disease.value.replace('_', ' ')}"

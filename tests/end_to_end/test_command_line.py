@@ -227,6 +227,27 @@ def test_findings_of_a_report_file(echomine: Callable[..., Ended], tmp_path: Pat
     assert any(found[:2] == ("aortic", "stenosis") and found[3] == "negated" for found in read)
 
 
+def test_findings_with_a_page_and_reasons(echomine: Callable[..., Ended], tmp_path: Path) -> None:
+    reports, out, page = (tmp_path / name for name in ("reports.jsonl", "findings.jsonl", "page.html"))
+    reports.write_text('{"id": "a", "text": "Moderate mitral regurgitation. No aortic stenosis."}\n', encoding="utf-8")
+    ended = echomine("findings", reports, "--out", out, "--html", page, "--explain", "a", "--json")
+    assert ended.code == 0, ended.err
+    assert (ended.document["reports"], ended.document["findings"], ended.document["shown"]) == (1, 2, 1)
+    assert {one["assertion"] for one in ended.document["explained"]} == {"stated", "the cue 'No'"}
+    assert page.read_text(encoding="utf-8").count("<mark class=") >= 2
+    shown = echomine("findings", reports, "--explain", "a")
+    assert (shown.code, "the cue 'No'" in shown.out) == (0, True)
+
+
+@pytest.mark.parametrize("options", [(), ("--html", "page.html"), ("--explain", "unknown")])
+def test_findings_without_a_place_to_write_is_wrong_usage(
+    options: tuple[str, ...], echomine: Callable[..., Ended], tmp_path: Path
+) -> None:
+    (tmp_path / "r.jsonl").write_text('{"id": "a", "text": "Mild MR."}\n', encoding="utf-8")
+    ended = echomine("findings", tmp_path / "r.jsonl", *options)
+    assert (ended.code, is_one_sentence(ended)) == (2, True), ended.err
+
+
 def test_doctor_is_content_with_a_mined_workspace(echomine: Callable[..., Ended], mined_workspace: Any) -> None:
     ended = echomine("doctor", "--workspace", mined_workspace.workspace, "--json")
     assert ended.code == 0, ended.out
