@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +12,10 @@ from echomine.domain.severity import GRADES, three_classes
 from echomine.domain.vocabulary import Severity
 
 ScalarT = TypeVar("ScalarT", bound=np.generic)
+Grades: TypeAlias = Sequence[Severity] | NDArray[np.int64]
+"""Grades one by one, or as an array of their numbers."""
+
+_ROUNDING = 1e-12
 _HALF_STEPS = {Severity.MILD_MODERATE, Severity.MODERATE_SEVERE}
 
 
@@ -78,7 +82,7 @@ def detection(truth: ArrayLike, named: ArrayLike) -> Detection:
     )
 
 
-def severity_scores(truth: Sequence[Severity], predicted: Sequence[Severity]) -> SeverityScores:
+def severity_scores(truth: Grades, predicted: Grades) -> SeverityScores:
     """Agreement of grades; ``unspecified`` as a prediction counts as wrong.
 
     Args:
@@ -94,7 +98,7 @@ def severity_scores(truth: Sequence[Severity], predicted: Sequence[Severity]) ->
         return SeverityScores(three_class=nothing, exact=nothing, within_one=nothing, kappa=nothing, count=0)
     graded = said >= 0
     distance = np.where(graded, np.abs(true - said), len(GRADES))
-    right = [same_class(one, other) for one, other in zip(truth, predicted, strict=True)]
+    right = _SAME_CLASS[true, said]
     return SeverityScores(
         three_class=float(np.mean(right)),
         exact=float(np.mean(distance == 0)),
@@ -115,6 +119,10 @@ def same_class(truth: Severity, predicted: Severity) -> bool:
     return bool(three_classes(truth) & three_classes(predicted))
 
 
+_SAME_CLASS = np.array([[same_class(one, other) for other in (*GRADES, Severity.UNSPECIFIED)] for one in GRADES])
+"""(7, 8): rows the true grade, columns the predicted one; the last column, also -1, is unspecified."""
+
+
 def quadratic_kappa(truth: ArrayLike, predicted: ArrayLike) -> float:
     """Cohen's kappa with quadratic weights of (N,) grades; NaN without rows or with one grade only.
 
@@ -125,8 +133,8 @@ def quadratic_kappa(truth: ArrayLike, predicted: ArrayLike) -> float:
     if not true.size:
         return float("nan")
     observed = float(np.mean((true - said) ** 2))
-    by_chance = float(np.mean((true[:, None] - said[None, :]) ** 2))
-    return 1 - observed / by_chance if by_chance else float("nan")
+    by_chance = float(np.mean(true**2) + np.mean(said**2) - 2 * np.mean(true) * np.mean(said))
+    return 1 - observed / by_chance if by_chance > _ROUNDING else float("nan")
 
 
 def confusion(truth: Sequence[Severity], predicted: Sequence[Severity]) -> NDArray[np.int64]:

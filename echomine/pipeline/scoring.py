@@ -211,9 +211,7 @@ def _precision(table: _Columns) -> float:
 
 
 def _severities(table: _Columns, chosen: NDArray[np.bool_], figure: str) -> float:
-    truth = [Severity(grade) for grade in table.truth[chosen].tolist()]
-    claimed = [Severity(grade) for grade in table.claimed[chosen].tolist()]
-    return float(getattr(severity_scores(truth, claimed), figure))
+    return float(getattr(severity_scores(table.truth[chosen], table.claimed[chosen]), figure))
 
 
 def _of_diseases(figure: str) -> Callable[[_Columns], float]:
