@@ -81,8 +81,7 @@ def test_parameters_hold_identifiers_and_numbers_alone(mined_copy: Any) -> None:
     label_archive(str(mined_copy.workspace), batch_size=50)
     with get_client(sync_client=True) as client:
         runs = client.read_flow_runs()
-    batches = [one.parameters for one in runs if "batches" in one.parameters]
-    assert batches
-    for parameters in batches:
-        assert set(parameters) == {"workspace", "run", "batches"}
-        assert all(isinstance(place, int) for batch in parameters["batches"] for place in batch)
+    labelling = [one.parameters for one in runs if "batch_size" in one.parameters]
+    assert labelling
+    for parameters in labelling:
+        assert set(parameters) == {"workspace", "batch_size", "workers", "cluster"}
