@@ -1,19 +1,23 @@
-"""Reports read from a folder of text files, a CSV table or JSON lines.
+"""Reports read from a folder of files, a CSV table, JSON lines, HL7 v2, FHIR, DICOM or PDF.
 
-Fields are ``text`` (needed), ``id``, ``study_uid``, ``patient`` and ``date``. What is wrong with one report becomes an
-:class:`ItemProblem`, the others go on.
+Fields of a table are ``text`` (needed), ``id``, ``study_uid``, ``patient`` and ``date``. What is wrong with one report
+becomes an :class:`ItemProblem`, the others go on.
 """
 
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from echomine.archive.item_problems import ItemKind, ItemProblem
+from echomine.archive.report_dicom import dicom_row
+from echomine.archive.report_fhir import fhir_rows, resource_rows
+from echomine.archive.report_hl7 import hl7_rows
+from echomine.archive.report_pdf import pdf_text
 from echomine.archive.safe_names import is_uid, item_name, safe_uid, stored_path
 from echomine.archive.source_images import ReadLimits
 from echomine.archive.spectral_files import read_bounded
@@ -23,6 +27,8 @@ from echomine.domain.errors import ItemError, Reason, UsageError
 DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S")
 TEXT_SUFFIXES = frozenset({".txt", ".text"})
 TABLE_SUFFIXES = frozenset({".csv", ".jsonl", ".ndjson"})
+DOCUMENT_SUFFIXES = frozenset({".hl7", ".json", ".dcm", ".pdf"})
+"""HL7 v2 messages, FHIR resources, DICOM reports and PDF files: read whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +38,12 @@ class ReportLimits:
     Attributes:
         text_bytes: Bytes of one report; a long one has some ten thousand.
         file_bytes: Bytes of one CSV table of reports; JSON lines are read one by one and may be longer.
+        document_bytes: Bytes of one HL7, FHIR, DICOM or PDF file.
     """
 
     text_bytes: int = 1024**2
     file_bytes: int = 256 * 1024**2
+    document_bytes: int = 64 * 1024**2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +70,16 @@ class ReportEntry:
 
 
 def is_report_source(path: Path) -> bool:
-    """Whether a file has the suffix of a table of reports or of a report text."""
-    return path.suffix.lower() in TABLE_SUFFIXES | TEXT_SUFFIXES
+    """Whether a file has the suffix of a table of reports, of a report text or of a document that may hold one."""
+    return path.suffix.lower() in TABLE_SUFFIXES | TEXT_SUFFIXES | DOCUMENT_SUFFIXES
 
 
 def read_reports(path: Path, *, limits: ReportLimits | None = None) -> Iterator[ReportEntry | ItemProblem]:
-    """The reports of a folder of ``.txt`` files, one such file, a ``.csv`` table or a ``.jsonl`` file, in order.
+    """The reports of a ``.csv`` table, a ``.jsonl`` file, a document, or a folder of texts and documents, in order.
 
-    A text file whose name is a UID belongs to that exam.
+    A document is HL7 v2 (``.hl7``), FHIR R4 (``.json``; a line of ``.jsonl`` or ``.ndjson`` may be a resource too), a
+    DICOM report (``.dcm``) or a ``.pdf``. Sound files of a folder that are no reports, images among them, are passed
+    over. A text file or PDF whose name is a UID belongs to that exam.
 
     Raises:
         UsageError: If the path is none of these.
@@ -79,19 +89,24 @@ def read_reports(path: Path, *, limits: ReportLimits | None = None) -> Iterator[
         return _read_folder(path, chosen)
     if not path.is_file():
         raise UsageError(f"there are no reports in {path}; name a .jsonl or .csv file or a folder of .txt files")
-    readers = {".csv": _read_csv, ".jsonl": _read_jsonl, ".ndjson": _read_jsonl, ".txt": _read_single}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise UsageError(f"reports come as .jsonl, .csv or a folder of .txt files, not as {path.suffix or path}")
-    return reader(path, chosen)
+    suffix = path.suffix.lower()
+    readers = {".csv": _read_csv, ".jsonl": _read_jsonl, ".ndjson": _read_jsonl}
+    if suffix in readers:
+        return readers[suffix](path, chosen)
+    if suffix in TEXT_SUFFIXES | DOCUMENT_SUFFIXES:
+        return _read_one(path, stored_path(Path(path.name)), chosen)
+    raise UsageError(
+        f"reports come as .jsonl, .csv, .hl7, .json (FHIR), .dcm, .pdf or a folder of .txt files, not as "
+        f"{path.suffix or path}"
+    )
 
 
 def count_reports(path: Path) -> int:
     """About how many reports there are to read, for a progress bar: text files, or lines of a table."""
     try:
         if path.is_dir():
-            return sum(entry.suffix.lower() in TEXT_SUFFIXES for entry in path.rglob("*"))
-        if path.suffix.lower() in TEXT_SUFFIXES:
+            return sum(entry.suffix.lower() in TEXT_SUFFIXES | DOCUMENT_SUFFIXES for entry in path.rglob("*"))
+        if path.suffix.lower() in TEXT_SUFFIXES | DOCUMENT_SUFFIXES:
             return 1
         with path.open("rb") as stream:
             return sum(piece.count(b"\n") for piece in iter(lambda: stream.read(1 << 20), b""))
@@ -101,12 +116,40 @@ def count_reports(path: Path) -> int:
 
 def _read_folder(folder: Path, limits: ReportLimits) -> Iterator[ReportEntry | ItemProblem]:
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in TEXT_SUFFIXES and path.is_file():
-            yield _read_text(path, stored_path(path.relative_to(folder)), limits)
+        if path.suffix.lower() in TEXT_SUFFIXES | DOCUMENT_SUFFIXES and path.is_file():
+            for item in _read_one(path, stored_path(path.relative_to(folder)), limits):
+                if not (isinstance(item, ItemProblem) and item.reason is Reason.WRONG_MODALITY):
+                    yield item
 
 
-def _read_single(path: Path, limits: ReportLimits) -> Iterator[ReportEntry | ItemProblem]:
-    yield _read_text(path, stored_path(Path(path.name)), limits)
+def _read_one(path: Path, origin: str, limits: ReportLimits) -> Iterator[ReportEntry | ItemProblem]:
+    """The report of a text file, or those of a document."""
+    if path.suffix.lower() in TEXT_SUFFIXES:
+        yield _read_text(path, origin, limits)
+        return
+    try:
+        data = _bytes_of(path, limits.document_bytes)
+        for number, row in enumerate(_rows_of(path, data, limits), start=1):
+            yield _row_or_problem(row, origin if number == 1 else f"{origin}#{number}", limits)
+    except ItemError as error:
+        yield problem_of(error, origin)
+
+
+def _rows_of(path: Path, data: bytes, limits: ReportLimits) -> Iterable[Mapping[str, Any] | ItemError]:
+    """The reports of one document as rows of a table would state them."""
+    suffix, longest = path.suffix.lower(), limits.text_bytes
+    if suffix == ".hl7":
+        return hl7_rows(data, max_characters=longest)
+    if suffix == ".json":
+        return fhir_rows(data, max_characters=longest)
+    if suffix == ".dcm":
+        return (dicom_row(data, max_characters=longest),)
+    study_uid = path.stem if is_uid(path.stem) else ""
+    return ({"text": pdf_text(data, max_characters=longest), "study_uid": study_uid},)
+
+
+def _row_or_problem(row: Mapping[str, Any] | ItemError, place: str, limits: ReportLimits) -> ReportEntry | ItemProblem:
+    return problem_of(row, place) if isinstance(row, ItemError) else _entry_or_problem(row, place, limits, "")
 
 
 def _read_text(path: Path, origin: str, limits: ReportLimits) -> ReportEntry | ItemProblem:
@@ -171,7 +214,7 @@ def _read_jsonl(path: Path, limits: ReportLimits) -> Iterator[ReportEntry | Item
                     _skip_line(stream, longest)
                     yield problem_of(ItemError(Reason.TOO_LARGE, "the line is longer than a report may be"), place)
                 elif line.strip():
-                    yield _json_line(line, place, limits)
+                    yield from _json_line(line, place, limits)
     except OSError as error:
         yield problem_of(ItemError(Reason.UNREADABLE, f"it cannot be read ({type(error).__name__})"), origin)
 
@@ -181,17 +224,27 @@ def _skip_line(stream: io.BufferedReader, piece: int) -> None:
         pass
 
 
-def _json_line(line: bytes, place: str, limits: ReportLimits) -> ReportEntry | ItemProblem:
+def _json_line(line: bytes, place: str, limits: ReportLimits) -> Iterator[ReportEntry | ItemProblem]:
     try:
         decoded = decode_text(line)
-        row = json.loads(decoded.text)
+        row = _json_object(decoded.text)
+        if "resourceType" in row and not isinstance(row.get("text"), str):
+            for number, report in enumerate(resource_rows(row, max_characters=limits.text_bytes), start=1):
+                yield _row_or_problem(report, place if number == 1 else f"{place}.{number}", limits)
+            return
+        yield _entry_or_problem(row, place, limits, decoded.note)
     except ItemError as error:
-        return problem_of(error, place)
-    except (ValueError, RecursionError):
-        return problem_of(ItemError(Reason.BAD_ROW, "the line is no JSON; write one object a line"), place)
+        yield problem_of(error, place)
+
+
+def _json_object(line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ItemError(Reason.BAD_ROW, "the line is no JSON; write one object a line") from error
     if not isinstance(row, dict):
-        return problem_of(ItemError(Reason.BAD_ROW, "the line is no JSON object with a field text"), place)
-    return _entry_or_problem(row, place, limits, decoded.note)
+        raise ItemError(Reason.BAD_ROW, "the line is no JSON object with a field text")
+    return row
 
 
 def _entry_or_problem(row: Mapping[str, Any], place: str, limits: ReportLimits, note: str) -> ReportEntry | ItemProblem:

@@ -67,7 +67,7 @@ def test_a_folder_of_texts_in_order_with_uids_as_names(tmp_path):
     (tmp_path / "b.txt").write_text("second")
     (tmp_path / "1.2.840.5.txt").write_text("first")
     (tmp_path / "deep" / "c.TXT").write_text("third")
-    (tmp_path / "x.pdf").write_text("no")
+    (tmp_path / "x.docx").write_text("no")
     entries, problems = split(tmp_path)
     assert [(entry.text, entry.study_uid) for entry in entries] == [
         ("first", "1.2.840.5"),
