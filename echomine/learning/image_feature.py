@@ -58,7 +58,7 @@ class ImageFeatureConfig:
 
     backbone: str = "spectral_net"
     grid: PhysicalGrid = field(default_factory=lambda: PhysicalGrid(rows=96, columns=96))
-    epochs: int = 12
+    epochs: int = 20
     batch_size: int = 64
     learning_rate: float = 2e-3
     weight_decay: float = 0.02

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from echomine.domain.config import config_from, config_to_dict
 from echomine.domain.errors import ArtifactError
 from echomine.domain.records import Evidence, ImageRecord, Label, Paragraph
 from echomine.domain.severity import SeverityInterval
-from echomine.domain.vocabulary import FLOW_DISEASES, Assertion, Disease, LabelSource, Severity, Valve
+from echomine.domain.vocabulary import Assertion, Disease, LabelSource, Severity, Valve
 from echomine.retrieval.confidence import (
     AbstentionThreshold,
     ConfidenceConfig,
@@ -21,7 +21,7 @@ from echomine.retrieval.confidence import (
     threshold_for_precision,
 )
 from echomine.retrieval.paragraph_index import Neighbour, ParagraphIndex
-from echomine.retrieval.vote import Ballot, PairVote, Reading, VoteConfig, readings_of, vote
+from echomine.retrieval.vote import PairVote, Reading, VoteConfig, VoteTable, readings_of
 
 Pair = tuple[Valve, Disease]
 EVIDENCE_PARAGRAPHS = 3
@@ -51,17 +51,21 @@ class Labeller:
         readings: What each indexed paragraph says, by paragraph id.
         judgements: One for votes of presence, one for votes of absence.
         lexicon: Version of the lexicon that read the paragraphs.
+        table: The readings, ready for voting.
     """
 
     vote: VoteConfig
     readings: Mapping[str, tuple[Reading, ...]]
     judgements: Mapping[Assertion, Judgement]
     lexicon: str
+    table: VoteTable = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "table", VoteTable(self.readings))
 
     def votes(self, neighbours: Sequence[Neighbour]) -> tuple[PairVote, ...]:
         """The votes of neighbours, best first, on the lesions that a Doppler display can show."""
-        ballots = [Ballot(score=hit.score, readings=self.readings[hit.paragraph_id]) for hit in neighbours]
-        return flow_votes(ballots, self.vote)
+        return votes_of(self.table, neighbours, self.vote)
 
     def labels(self, record: ImageRecord, neighbours: Sequence[Neighbour], *, model: str) -> tuple[Label, ...]:
         """The labels of one image; without a scale its severities are unspecified and every label is abstained."""
@@ -140,9 +144,9 @@ class Labeller:
             raise ArtifactError(f"the labeller lacks a part ({error}); run `echomine learn` again") from error
 
 
-def flow_votes(ballots: Sequence[Ballot], config: VoteConfig) -> tuple[PairVote, ...]:
-    """The votes on stenosis and regurgitation."""
-    return tuple(one for one in vote(ballots, config) if one.disease in FLOW_DISEASES)
+def votes_of(table: VoteTable, neighbours: Sequence[Neighbour], config: VoteConfig) -> tuple[PairVote, ...]:
+    """The votes of neighbours, best first."""
+    return table.vote([hit.paragraph_id for hit in neighbours], [hit.score for hit in neighbours], config)
 
 
 def paragraph_readings(paragraphs: Sequence[Paragraph], config: VoteConfig) -> dict[str, tuple[Reading, ...]]:
@@ -159,10 +163,8 @@ def cast_votes(
 ) -> list[tuple[PairVote, ...]]:
     """The votes of (N, m) places in text space, each without its own patient's paragraphs."""
     found = index.search(vectors, config.k, own_patients=patients)
-    return [
-        flow_votes([Ballot(score=hit.score, readings=readings[hit.paragraph_id]) for hit in hits], config)
-        for hits in found
-    ]
+    table = VoteTable(readings)
+    return [votes_of(table, hits, config) for hits in found]
 
 
 def stated_presence(readings: Sequence[Reading]) -> dict[Pair, bool]:

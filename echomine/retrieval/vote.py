@@ -1,14 +1,13 @@
 """The vote: what the nearest paragraphs, weighted by nearness, say of each valve and disease.
 
 A paragraph that says nothing of a pair has no voice in it: not mentioned is not absent. A negated one, or one that
-    calls
-the valve normal, votes for *none*. First comes present (mild or more) or absent, by the larger weight. The grade is the
-interquartile mean of the side that won, rounded: nearly as exact as the median where neighbours agree, nearer than it
-where they do not. The severity interval is a pair of weighted quantiles around it.
+calls the valve normal, votes for *none*. A lesion is present when enough of the weight says mild or more. The grade is
+the weighted mean, rounded, and never on the other side of that decision; the severity interval is a pair of weighted
+quantiles around it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,8 +19,12 @@ from echomine.domain.records import Finding, Hit, Paragraph
 from echomine.domain.severity import GRADES, SeverityInterval
 from echomine.domain.vocabulary import FLOW_DISEASES, Assertion, Disease, Severity, Valve
 
+FLOW_PAIRS: tuple[tuple[Valve, Disease], ...] = tuple((valve, disease) for valve in Valve for disease in FLOW_DISEASES)
+"""The lesions that a spectral Doppler display can show."""
+
+_FLOW_PLACE = {pair: place for place, pair in enumerate(FLOW_PAIRS)}
 _MIDDLE = 0.5
-_QUARTILES = (0.25, 0.75)
+_UNGRADED = len(GRADES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,21 +35,26 @@ class VoteConfig:
         k: Paragraphs that vote.
         temperature: Softmax temperature on the score; small lets the nearest decide.
         quantile: The severity interval runs from this weighted quantile to its mirror, 0 < q < 0.5.
+        presence: Least share of the weight that makes a lesion present. Below one half, because a place between a
+            trace and a mild lesion has neighbours of both kinds and a lesion that is missed costs more.
         min_support: Least share of the weight that must speak of a pair for it to be answered.
         normal_is_absent: Whether a normal valve votes against its stenosis and regurgitation.
     """
 
-    k: int = 20
-    temperature: float = 0.05
+    k: int = 100
+    temperature: float = 0.1
     quantile: float = 0.2
+    presence: float = 0.2
     min_support: float = 0.3
     normal_is_absent: bool = True
 
     def __post_init__(self) -> None:
         if self.k < 1 or self.temperature <= 0:
             raise ConfigurationError(f"a vote needs k >= 1 and a temperature > 0, got {self}")
-        if not (0 < self.quantile < _MIDDLE and 0 <= self.min_support <= 1):
-            raise ConfigurationError(f"a vote needs 0 < quantile < 0.5 and a share as min_support, got {self}")
+        if not (0 < self.quantile < _MIDDLE and 0 <= self.min_support <= 1 and 0 < self.presence <= 1):
+            raise ConfigurationError(
+                f"a vote needs 0 < quantile < 0.5 and shares as presence and min_support, got {self}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +85,8 @@ class PairVote:
         present: Share of that weight that says mild or more, 0..1; a lesion without a grade counts as
             present.
         severity: Interval of grades around ``grade``; unspecified when no paragraph gives a grade.
-        grade: Interquartile mean of the side that won, present or absent, rounded; ``severity.grade`` is the same.
+        is_present: Whether the vote is for disease: mild or more.
+        grade: Weighted mean grade, rounded, on the side of ``is_present``; ``severity.grade`` is the same.
         expected: Weighted mean grade, 0..6; NaN without any grade.
         spread: Weighted standard deviation of the grade; 0 without any.
         top_score: Highest score among the paragraphs that speak of the pair.
@@ -88,6 +97,7 @@ class PairVote:
     disease: Disease
     support: float
     present: float
+    is_present: bool
     severity: SeverityInterval
     grade: Severity
     expected: float
@@ -96,19 +106,9 @@ class PairVote:
     shares: tuple[float, ...] = field(repr=False)
 
     @property
-    def is_present(self) -> bool:
-        """Whether the vote is for disease: mild or more."""
-        return self.present >= _MIDDLE
-
-    @property
     def assertion(self) -> Assertion:
         """Present for mild or more, else negated: trace is physiologic."""
         return Assertion.PRESENT if self.is_present else Assertion.NEGATED
-
-    @property
-    def margin(self) -> float:
-        """How clear the vote between present and absent is, 0..1."""
-        return abs(2 * self.present - 1)
 
 
 def readings_of(paragraph: Paragraph, *, normal_is_absent: bool = True) -> tuple[Reading, ...]:
@@ -137,12 +137,54 @@ def vote(ballots: Sequence[Ballot], config: VoteConfig | None = None) -> tuple[P
     config = config or VoteConfig()
     voters = ballots[: config.k]
     weights = _softmax(np.array([ballot.score for ballot in voters]), config.temperature)
-    spoken: dict[tuple[Valve, Disease], list[tuple[float, float, SeverityInterval]]] = defaultdict(list)
+    tallies: dict[tuple[Valve, Disease], _Tally] = defaultdict(_Tally)
     for ballot, weight in zip(voters, weights.tolist(), strict=True):
         for reading in ballot.readings:
-            spoken[reading.valve, reading.disease].append((weight, ballot.score, reading.severity))
-    outcomes = [_outcome(pair, voices, config) for pair, voices in sorted(spoken.items(), key=_order)]
+            tallies[reading.valve, reading.disease].add(weight, ballot.score, reading.severity)
+    outcomes = [_outcome(pair, tally, config) for pair, tally in sorted(tallies.items(), key=_order)]
     return tuple(outcome for outcome in outcomes if outcome.support >= config.min_support)
+
+
+class VoteTable:
+    """What many paragraphs say of the lesions that a Doppler display can show, as arrays: the same vote, much faster.
+
+    Args:
+        readings: What each paragraph says, by its id.
+    """
+
+    def __init__(self, readings: Mapping[str, Sequence[Reading]]) -> None:
+        self._row = {name: row for row, name in enumerate(readings)}
+        self._said = np.zeros((len(readings), len(FLOW_PAIRS)), dtype=bool)
+        self._voices = np.zeros((len(readings), len(FLOW_PAIRS), len(GRADES) + 1))
+        for row, spoken in enumerate(readings.values()):
+            for reading in spoken:
+                place = _FLOW_PLACE.get((reading.valve, reading.disease))
+                if place is not None:
+                    self._said[row, place] = True
+                    self._voices[row, place] += _voice(reading.severity)
+
+    def vote(self, names: Sequence[str], scores: Sequence[float], config: VoteConfig) -> tuple[PairVote, ...]:
+        """The outcome of paragraphs, nearest first, for each lesion with enough support.
+
+        Raises:
+            KeyError: If a paragraph is not in the table.
+        """
+        rows = [self._row[name] for name in names[: config.k]]
+        if not rows:
+            return ()
+        nearness = np.array(scores[: config.k], dtype=np.float64)
+        weights = _softmax(nearness, config.temperature)
+        said = self._said[rows]
+        support = weights @ said
+        voices = np.tensordot(weights, self._voices[rows], axes=1)
+        return tuple(
+            _outcome(
+                FLOW_PAIRS[place],
+                _Tally(float(support[place]), voices[place], float(nearness[said[:, place]].max())),
+                config,
+            )
+            for place in np.flatnonzero((support >= config.min_support) & (support > 0)).tolist()
+        )
 
 
 def vote_of_hits(hits: Iterable[Hit], config: VoteConfig | None = None) -> tuple[PairVote, ...]:
@@ -176,43 +218,62 @@ def _softmax(scores: NDArray[np.float64], temperature: float) -> NDArray[np.floa
     return np.asarray(powers / powers.sum())
 
 
-def _outcome(
-    pair: tuple[Valve, Disease], voices: list[tuple[float, float, SeverityInterval]], config: VoteConfig
-) -> PairVote:
-    support = sum(weight for weight, _, _ in voices)
-    graded, ungraded = _weights_by_grade(voices)
-    present = (graded[Severity.MILD :].sum() + ungraded) / support
+class _Tally:
+    """The voices on one pair.
+
+    Args:
+        support: Weight of those who speak.
+        voices: (8,) weight of each grade and, last, of a lesion without one.
+        top_score: Highest score among them.
+    """
+
+    __slots__ = ("support", "top_score", "voices")
+
+    def __init__(
+        self, support: float = 0.0, voices: NDArray[np.float64] | None = None, top_score: float = -np.inf
+    ) -> None:
+        self.support = support
+        self.voices = np.zeros(len(GRADES) + 1) if voices is None else voices
+        self.top_score = top_score
+
+    def add(self, weight: float, score: float, severity: SeverityInterval) -> None:
+        """Counts one more voice."""
+        self.support += weight
+        self.voices += weight * _voice(severity)
+        self.top_score = max(self.top_score, score)
+
+
+def _voice(severity: SeverityInterval) -> NDArray[np.float64]:
+    """(8,) a whole vote: an interval is spread evenly over its grades, a lesion without a grade has the last place."""
+    voice = np.zeros(len(GRADES) + 1)
+    if severity.is_specified:
+        voice[severity.low : severity.high + 1] = 1 / (severity.high - severity.low + 1)
+    else:
+        voice[_UNGRADED] = 1.0
+    return voice
+
+
+def _outcome(pair: tuple[Valve, Disease], tally: _Tally, config: VoteConfig) -> PairVote:
+    graded, ungraded = tally.voices[:_UNGRADED], float(tally.voices[_UNGRADED])
+    present = min(1.0, float(graded[Severity.MILD :].sum() + ungraded) / tally.support)
+    is_present = present >= config.presence
     shares = _shares(graded, ungraded)
-    known = bool(shares.any())
-    grade, interval = _grade_and_interval(shares, config.quantile, diseased=present >= _MIDDLE)
     scale = np.arange(len(GRADES))
-    expected = float(shares @ scale) if known else float("nan")
+    expected = float(shares @ scale) if shares.any() else float("nan")
+    grade, interval = _grade_and_interval(shares, expected, config.quantile, is_present=is_present)
     return PairVote(
         valve=pair[0],
         disease=pair[1],
-        support=min(1.0, support),
-        present=min(1.0, float(present)),
+        support=min(1.0, tally.support),
+        present=present,
+        is_present=is_present,
         severity=interval,
         grade=grade,
         expected=expected,
-        spread=float(np.sqrt(shares @ (scale - expected) ** 2)) if known else 0.0,
-        top_score=max(score for _, score, _ in voices),
+        spread=float(np.sqrt(shares @ (scale - expected) ** 2)) if shares.any() else 0.0,
+        top_score=tally.top_score,
         shares=tuple(shares.tolist()),
     )
-
-
-def _weights_by_grade(
-    voices: list[tuple[float, float, SeverityInterval]],
-) -> tuple[NDArray[np.float64], float]:
-    """Weight of each of the seven grades, intervals spread evenly, and of lesions without a grade."""
-    graded = np.zeros(len(GRADES))
-    ungraded = 0.0
-    for weight, _, severity in voices:
-        if severity.is_specified:
-            graded[severity.low : severity.high + 1] += weight / (severity.high - severity.low + 1)
-        else:
-            ungraded += weight
-    return graded, ungraded
 
 
 def _shares(graded: NDArray[np.float64], ungraded: float) -> NDArray[np.float64]:
@@ -231,12 +292,13 @@ def _shares(graded: NDArray[np.float64], ungraded: float) -> NDArray[np.float64]
 
 
 def _grade_and_interval(
-    shares: NDArray[np.float64], quantile: float, *, diseased: bool
+    shares: NDArray[np.float64], expected: float, quantile: float, *, is_present: bool
 ) -> tuple[Severity, SeverityInterval]:
-    """The mean of the winning side and quantiles around it, the wider side cut until their middle is the mean."""
+    """The mean on the side of the decision, and quantiles around it, cut until their middle is the mean."""
     if not shares.any():
         return Severity.UNSPECIFIED, SeverityInterval.unspecified()
-    grade = _middle_grade(shares, diseased=diseased)
+    nearest = Severity(int(expected + 0.5))
+    grade = max(nearest, Severity.MILD) if is_present else min(nearest, Severity.TRACE)
     low = min(_quantile(shares, quantile), grade)
     high = max(_quantile(shares, 1 - quantile), grade)
     while SeverityInterval(low, high).grade is not grade:
@@ -245,15 +307,6 @@ def _grade_and_interval(
         else:
             high = Severity(high - 1)
     return grade, SeverityInterval(low, high)
-
-
-def _middle_grade(shares: NDArray[np.float64], *, diseased: bool) -> Severity:
-    """The interquartile mean of the winning side, rounded."""
-    side = np.arange(len(GRADES)) >= Severity.MILD
-    reached = np.cumsum(np.where(side if diseased else ~side, shares, 0.0))
-    clipped = np.clip(reached / reached[-1], *_QUARTILES)
-    middle = np.diff(clipped, prepend=_QUARTILES[0])
-    return Severity(int(middle @ np.arange(len(GRADES)) / middle.sum() + 0.5 + 1e-9))
 
 
 def _quantile(shares: NDArray[np.float64], quantile: float) -> Severity:

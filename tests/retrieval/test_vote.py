@@ -8,7 +8,7 @@ from echomine.domain.errors import ConfigurationError
 from echomine.domain.records import Finding, Hit, Paragraph, Span
 from echomine.domain.severity import GRADES, SeverityInterval, is_disease
 from echomine.domain.vocabulary import Assertion, Disease, Severity, Valve
-from echomine.retrieval.vote import Ballot, Reading, VoteConfig, readings_of, vote, vote_of_hits
+from echomine.retrieval.vote import Ballot, Reading, VoteConfig, VoteTable, readings_of, vote, vote_of_hits
 
 ALL = VoteConfig(min_support=0.0)
 
@@ -49,9 +49,10 @@ def test_none_and_trace_speak_for_absence():
     ballots = [ballot(0.5, Severity.NONE), ballot(0.5, Severity.TRACE), ballot(0.5, Severity.MILD)]
     (outcome,) = vote(ballots, ALL)
     assert outcome.present == pytest.approx(1 / 3)
-    assert outcome.assertion is Assertion.NEGATED
-    assert outcome.grade is Severity.TRACE
-    assert outcome.margin == pytest.approx(1 / 3)
+    assert outcome.grade is Severity.MILD
+    (careful,) = vote(ballots, VoteConfig(min_support=0.0, presence=0.5))
+    assert careful.assertion is Assertion.NEGATED
+    assert careful.grade is Severity.TRACE
 
 
 def test_an_interval_spreads_its_vote_evenly():
@@ -70,17 +71,20 @@ def test_a_lesion_without_a_grade_counts_as_present():
     mixed = [ungraded, ungraded, ballot(0.5, Severity.NONE), ballot(0.5, Severity.MODERATE)]
     (outcome,) = vote(mixed, ALL)
     assert outcome.present == pytest.approx(0.75)
-    assert outcome.grade is Severity.MODERATE
+    assert outcome.expected == pytest.approx(0.75 * 4)
 
 
-def test_the_grade_is_the_mean_of_the_side_that_won():
+def test_the_grade_is_the_mean_and_never_on_the_other_side():
     grades = [Severity.NONE, Severity.NONE, Severity.MILD, Severity.MODERATE, Severity.SEVERE]
     (outcome,) = vote([ballot(0.5, grade) for grade in grades], ALL)
     assert outcome.is_present
-    assert outcome.grade is Severity.MODERATE
-    (outcome,) = vote([ballot(0.5, grade) for grade in [*grades, Severity.NONE]], ALL)
+    assert outcome.expected == pytest.approx(12 / 5)
+    assert outcome.grade is Severity.MILD
+    few = [Severity.MILD, *[Severity.NONE] * 4]
+    (outcome,) = vote([ballot(0.5, grade) for grade in few], ALL)
     assert outcome.is_present
-    (outcome,) = vote([ballot(0.5, grade) for grade in [*grades, Severity.NONE, Severity.NONE]], ALL)
+    assert outcome.grade is Severity.MILD
+    (outcome,) = vote([ballot(0.5, grade) for grade in [*few, Severity.NONE]], ALL)
     assert not outcome.is_present
     assert outcome.grade is Severity.NONE
 
@@ -143,6 +147,26 @@ def test_grade_interval_and_presence_agree(voices, temperature, quantile):
     assert sum(outcome.shares) == pytest.approx(1)
     assert 0 <= outcome.present <= 1
     assert is_disease(outcome.grade) == outcome.is_present
+
+
+@given(graded, st.integers(1, 12))
+def test_the_table_votes_as_the_ballots_do(voices, k):
+    ballots = [ballot(score, severity.low, severity.high) for score, severity in voices]
+    names = [str(place) for place in range(len(ballots))]
+    config = VoteConfig(k=k, min_support=0.0)
+    table = VoteTable({name: one.readings for name, one in zip(names, ballots, strict=True)})
+    (fast,) = table.vote(names, [one.score for one in ballots], config)
+    (plain,) = vote(ballots, config)
+    assert fast.present == pytest.approx(plain.present)
+    assert fast.expected == pytest.approx(plain.expected)
+    assert fast.support == pytest.approx(plain.support)
+    assert fast.top_score == plain.top_score
+
+
+def test_a_table_leaves_out_what_a_display_cannot_show():
+    thick = ballot(0.9, Severity.MILD, disease=Disease.THICKENING)
+    assert VoteTable({"a": thick.readings}).vote(["a"], [0.9], ALL) == ()
+    assert VoteTable({}).vote([], [], ALL) == ()
 
 
 @given(graded)
