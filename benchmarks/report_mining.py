@@ -83,9 +83,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="", metavar="REGEX", help="score only ids that match")
     parser.add_argument("--draws", type=int, default=1000, help="bootstrap draws")
     parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap")
-    parser.add_argument(
-        "--repeat", type=int, default=0, help="reports to read for memory and two processes"
-    )
+    parser.add_argument("--repeat", type=int, default=0, help="reports to read for memory and two processes")
     return parser.parse_args()
 
 

@@ -39,7 +39,7 @@ def load_weights(network: nn.Module, content: bytes) -> None:
     try:
         network.load_state_dict(tensors_from_bytes(content))
     except RuntimeError as error:
-        raise ArtifactError(f"the weights do not fit {type(network).__name__}: {error}") from error
+        raise ArtifactError(f"the weights do not fit {type(network).__name__}: they are of another network") from error
 
 
 def load_pretrained(network: nn.Module, content: bytes) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from echomine.domain.records import Evidence, ImageRecord, Label, Paragraph
 from echomine.domain.severity import SeverityInterval
 from echomine.domain.vocabulary import Assertion, Disease, LabelSource, Severity, Valve
 from echomine.retrieval.confidence import (
+    FEATURES,
     AbstentionThreshold,
     ConfidenceConfig,
     ConfidenceModel,
@@ -236,7 +237,10 @@ def _reading(row: Sequence[Any]) -> Reading:
 
 def _judgement(files: Mapping[str, bytes], name: str, threshold: Mapping[str, Any]) -> Judgement:
     own = {key.removeprefix(f"{name}-"): data for key, data in files.items() if key.startswith(f"{name}-")}
-    return Judgement(confidence=ConfidenceModel.from_files(own), threshold=config_from(AbstentionThreshold, threshold))
+    confidence = ConfidenceModel.from_files(own)
+    if len(confidence.mean) != len(FEATURES):
+        raise ArtifactError(f"the labeller judges votes by other features than {', '.join(FEATURES)}; learn it again")
+    return Judgement(confidence=confidence, threshold=config_from(AbstentionThreshold, threshold))
 
 
 def _json(document: object) -> bytes:

@@ -207,6 +207,8 @@ def paired_rows(files: Mapping[str, bytes], vectors: Vectors) -> PairedFeatures:
 
 def _threshold_words(judgement: Judgement) -> str:
     threshold = judgement.threshold
+    if not threshold.coverage:
+        return f"keeps none: no vote of the learning patients reached {threshold.value:.2f}"
     return f"abstains below {threshold.value:.2f}, keeps {threshold.coverage:.0%} at {threshold.precision:.0%} right"
 
 

@@ -10,7 +10,7 @@ from echomine.domain.errors import WorkspaceError
 def test_writes_into_a_new_folder_and_leaves_nothing_beside(tmp_path):
     write_bytes(tmp_path / "new" / "a.bin", b"123")
     assert (tmp_path / "new" / "a.bin").read_bytes() == b"123"
-    assert os.listdir(tmp_path / "new") == ["a.bin"]
+    assert [one.name for one in (tmp_path / "new").iterdir()] == ["a.bin"]
 
 
 def test_a_full_disk_keeps_the_old_file_and_says_so(tmp_path, monkeypatch):
@@ -24,4 +24,4 @@ def test_a_full_disk_keeps_the_old_file_and_says_so(tmp_path, monkeypatch):
     with pytest.raises(WorkspaceError, match="the disk is full"):
         write_bytes(path, b"new")
     assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["a.bin"]
+    assert [one.name for one in tmp_path.iterdir()] == ["a.bin"]
