@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -97,12 +98,10 @@ class Labeller:
         )
 
     def _evidence(self, neighbours: Sequence[Neighbour], pair: Pair) -> tuple[Evidence, ...]:
-        speaking = [
-            hit for hit in neighbours if any(_pair(reading) == pair for reading in self.readings[hit.paragraph_id])
-        ]
+        speaking = (hit for hit in neighbours if any(_pair(one) == pair for one in self.readings[hit.paragraph_id]))
         return tuple(
             Evidence(kind="paragraph", reference=hit.paragraph_id, score=round(hit.score, 6))
-            for hit in speaking[:EVIDENCE_PARAGRAPHS]
+            for hit in islice(speaking, EVIDENCE_PARAGRAPHS)
         )
 
     def to_files(self) -> dict[str, bytes]:
