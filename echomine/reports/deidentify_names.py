@@ -1,0 +1,269 @@
+"""Names of persons in a text: after titles and labels, before credentials, and by words that are nothing else."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from echomine.reports.privacy_words import NameWords, ordinary_words, read_names
+
+_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*\.?")
+_GAP = re.compile(r"[ \t]{1,3}")
+_COMMA = re.compile(r",[ \t]{0,2}")
+_INITIAL_BEFORE = re.compile(r"(?:^|[^\w.])[^\W\d_]\.$")
+_ORDINARY_FORM = re.compile(
+    r"non.*|.*(?:itis|osis|oses|emia|ectomy|graphy|graphic|gram|grams|scopy|pathy|plasty|tomy|megaly|cardia|tion|tions|"
+    r"sion|sive|ical|ally|oid|uid|ular|eal|tory|ably|ness|ment|ality|ility|able|ible|ous|esis|ase|ine|ated|ized|"
+    r"ised)"
+)
+"""Forms of words of medicine and language that a list may lack."""
+_WEAK_FORM = re.compile(r".*(?:ed|ing|ly|al|ic|ics|ive|ity|ism|ant|ent|ary|ure|ose|ium)")
+"""Forms that names have too: they count in lines of capitals only, where every word is capitalised."""
+_ACTS = re.compile(
+    r" (?:is an? |is \d|was seen|was informed|was called|has been|had|presents|presented|returns|returned|denies|states"
+    r"|tolerated)"
+)
+"""What a sentence goes on with when it begins with a person."""
+MAX_WORDS = 5
+
+
+class Word(NamedTuple):
+    """A word of the text.
+
+    Attributes:
+        start, end: Where it stands, the full stop of an abbreviation included.
+        lower: In lower case, without full stop and possessive.
+        capital: Whether it begins in upper case.
+        strong: Whether it is a name and no other word.
+        initial: Whether it is one letter.
+        opens: Whether it is the first word of a sentence or line.
+        loud: Whether its line is in upper case.
+    """
+
+    start: int
+    end: int
+    lower: str
+    capital: bool
+    strong: bool
+    initial: bool
+    opens: bool
+    loud: bool
+
+
+def find_names(text: str, *, names: Sequence[str] = ()) -> Iterator[tuple[int, int, str]]:
+    """Start, end and kind of each name; ``names`` are known ones, found in any place."""
+    lists = read_names()
+    known = {part.lower() for name in names for part in re.findall(r"[^\W\d_]{2,}", name)}
+    words = _words(text, lists, known)
+    marked: set[int] = set()
+    for index in range(len(words)):
+        marked |= _seeded(text, words, index, lists)
+    told = {words[index].lower for index in marked if len(words[index].lower) > 2} - ordinary_words() - lists.clinical
+    marked |= {index for index, word in enumerate(words) if word.lower in told | known and word.capital}
+    yield from _runs(text, words, marked, lists)
+
+
+def _words(text: str, lists: NameWords, known: set[str]) -> list[Word]:
+    words: list[Word] = []
+    ordinary = ordinary_words()
+    for line in re.finditer(r"[^\n]+", text):
+        letters = [letter for letter in line[0] if letter.isalpha()]
+        loud = sum(letter.isupper() for letter in letters) > 0.8 * len(letters)
+        for match in _WORD.finditer(text, line.start(), line.end()):
+            lower = re.sub(r"['’]s$", "", match[0].rstrip(".").lower())
+            before = text[max(line.start(), match.start() - 8) : match.start()].rstrip(" \t\"'(")
+            words.append(
+                Word(
+                    start=match.start(),
+                    end=match.start() + len(match[0] if _keeps_stop(match[0], lists) else match[0].rstrip(".")),
+                    lower=lower,
+                    capital=match[0][0].isupper(),
+                    strong=lower in known or _is_name(lower, lists, ordinary),
+                    initial=len(lower) == 1,
+                    opens=not before or (before[-1] in ".:;!?-*" and not _INITIAL_BEFORE.search(before)),
+                    loud=loud,
+                )
+            )  # fmt: skip
+    return words
+
+
+def _keeps_stop(word: str, lists: NameWords) -> bool:
+    """Whether a full stop belongs to the word: an initial or a title."""
+    return len(word.rstrip(".")) == 1 or word.lower() in lists.titles
+
+
+def _is_name(lower: str, lists: NameWords, ordinary: frozenset[str]) -> bool:
+    """Whether a word is nothing but a name: on a list of them or unknown, and no word of medicine or language."""
+    parts = re.split(r"['’-]", lower)
+    if len(parts) > 1 and lists.given.issuperset(parts):
+        return True
+    if any(part in lists.clinical or part in lists.drugs for part in (lower, *parts)):
+        return False
+    if lower.endswith(lists.drug_endings) or len(lower) < 2:
+        return False
+    return not any(part in ordinary for part in (lower, *parts) if len(part) > 1)
+
+
+def _seeded(text: str, words: list[Word], index: int, lists: NameWords) -> set[int]:
+    """Indices of the words that are a name because of the word at ``index``."""
+    word = words[index]
+    if (word.lower in lists.titles and word.capital) or _ends_label(text, words, index, lists):
+        return _following(text, words, index + 1, lists)
+    if word.lower.replace(".", "") in lists.credentials and word.capital and index:
+        return _preceding(text, words, index, lists)
+    return {index} if word.capital and (_listed(text, words, index, lists) or _unknown(text, words, index)) else set()
+
+
+def _listed(text: str, words: list[Word], index: int, lists: NameWords) -> bool:
+    """Whether a word of the lists of names is one here."""
+    word = words[index]
+    listed = word.lower in lists.given or word.lower in lists.family
+    if listed and word.strong and len(word.lower) > 2:
+        return True
+    beside = word.lower in lists.given and _strong_beside(text, words, index)
+    return beside or (listed and _initial_before(text, words, index))
+
+
+def _unknown(text: str, words: list[Word], index: int) -> bool:
+    """Whether a word on no list at all is taken for a name, by its form and place."""
+    word = words[index]
+    if not (word.strong and _unlike_words(word) and (word.loud or not _is_upper(text, word))):
+        return False
+    if _strong_beside(text, words, index):
+        return True
+    if word.loud:
+        return len(word.lower) > 4
+    acts = not _WEAK_FORM.fullmatch(word.lower) and bool(_ACTS.match(text, word.end))
+    return not word.opens or acts
+
+
+def _unlike_words(word: Word) -> bool:
+    """Whether an unknown word has no form that words of medicine and language have."""
+    if len(word.lower) < 3 or _ORDINARY_FORM.fullmatch(word.lower):
+        return False
+    return not (word.loud and _WEAK_FORM.fullmatch(word.lower))
+
+
+def _initial_before(text: str, words: list[Word], index: int) -> bool:
+    before = words[index - 1] if index else None
+    return before is not None and before.initial and before.capital and text[before.end - 1 : before.end] == "."
+
+
+def _is_upper(text: str, word: Word) -> bool:
+    """Whether a word stands in upper case among others that do not: an abbreviation, as a rule."""
+    return text[word.start : word.end].removesuffix("s").isupper()
+
+
+def _strong_beside(text: str, words: list[Word], index: int) -> bool:
+    """Whether a word that is a name stands beside, or behind one initial."""
+    given = read_names().given
+    for step in (-1, 1):
+        other = index + step
+        if 0 < other < len(words) - 1 and words[other].initial and words[other].capital:
+            other += step
+        if not 0 <= other < len(words) or not words[other].capital:
+            continue
+        first, last = sorted((index, other))
+        near = all(_joined(text, words[place], words[place + 1]) for place in range(first, last))
+        if near and (words[other].lower in given or (words[other].strong and _unlike_words(words[other]))):
+            return True
+    return False
+
+
+def _joined(text: str, left: Word, right: Word) -> bool:
+    between = text[left.end : right.start]
+    return bool(_GAP.fullmatch(between) or _COMMA.fullmatch(between) or between in {". ", "-", "/"})
+
+
+def _ends_label(text: str, words: list[Word], index: int, lists: NameWords) -> bool:
+    """Whether a phrase that names follow ends here: with a colon, or ``by`` and the like without one."""
+    after = text[words[index].end : words[index].end + 4]
+    phrases = [" ".join(word.lower for word in words[max(0, index - size) : index + 1]) for size in range(4)]
+    if re.match(r"\s{0,2}[:=]", after):
+        return any(phrase in lists.labels or phrase in lists.by for phrase in phrases)
+    return any(phrase in lists.by for phrase in phrases)
+
+
+def _following(text: str, words: list[Word], index: int, lists: NameWords) -> set[int]:
+    """The capitalised words from here on that make up a name; in upper-case lines ordinary words end it."""
+    found: list[int] = []
+    for number in range(index, min(index + MAX_WORDS, len(words))):
+        word = words[number]
+        gap = text[words[number - 1].end : word.start]
+        if not re.fullmatch(r"[ \t:=.,]{0,6}", gap) or (found and ("." in gap and not words[number - 1].initial)):
+            break
+        particle = word.lower in lists.particles
+        if not (word.capital or particle) or (found and word.lower in lists.credentials):
+            break
+        weak = word.lower in ordinary_words() and word.lower not in lists.given | lists.family
+        ends = word.end >= len(text) or text[word.end] in ".,;\n"
+        if (found and weak and ((word.loud and not ends) or "," in gap) and not word.initial) or _is_never(word):
+            break
+        if word.lower not in lists.titles:
+            found.append(number)
+    return set(found)
+
+
+def _preceding(text: str, words: list[Word], index: int, lists: NameWords) -> set[int]:
+    """The capitalised words before credentials."""
+    found: list[int] = []
+    if words[index].lower in _AMBIGUOUS and "," not in text[words[index - 1].end : words[index].start]:
+        return set()
+    for number in range(index - 1, max(-1, index - MAX_WORDS), -1):
+        word = words[number]
+        gap = text[word.end : words[number + 1].start]
+        if not re.fullmatch(r"[ \t.,]{0,3}", gap) or not (word.capital or word.lower in lists.particles):
+            break
+        if word.lower in lists.credentials or (("," in gap) and found):
+            continue
+        ordinary = word.lower in ordinary_words() and word.lower not in lists.given | lists.family
+        if _is_never(word) or (ordinary and (word.loud or len(found) > 1)):
+            break
+        found.append(number)
+    return set(found) if any(not words[number].initial for number in found) else set()
+
+
+_NEVER_TEXT = """
+the a an is was were has had will and or of in on at to for with no not none unknown unchanged normal patient valve
+valves left right ventricle atrium severe moderate mild trace trivial he she his her it this that there date exam
+study echo report history mitral aortic tricuspid pulmonic anesthesia
+"""
+_NEVER = frozenset(_NEVER_TEXT.split())
+_AMBIGUOUS = frozenset({"pa", "do", "np", "cma", "cc"})
+"""Credentials that mean something else, the pulmonary artery for one: they count behind a comma."""
+
+
+def _is_never(word: Word) -> bool:
+    return word.lower in _NEVER and not (word.initial and word.capital)
+
+
+def _runs(text: str, words: list[Word], marked: set[int], lists: NameWords) -> Iterator[tuple[int, int, str]]:
+    """Neighbouring name words as one name, with initials, particles and a last or first name beside."""
+    for _ in range(3):  # particles and initials stand one behind the other
+        marked = marked | {index for index in range(len(words)) if _attaches(text, words, index, marked, lists)}
+    first: int | None = None
+    for index in sorted(marked):
+        if first is None:
+            first = index
+        if index + 1 not in marked or not _joined(text, words[index], words[index + 1]):
+            yield words[first].start, words[index].end, "name"
+            first = None
+
+
+def _attaches(text: str, words: list[Word], index: int, marked: set[int], lists: NameWords) -> bool:
+    word = words[index]
+    sides = [
+        other
+        for other in (index - 1, index + 1)
+        if other in marked
+        and 0 <= other < len(words)
+        and _joined(text, words[min(index, other)], words[max(index, other)])
+    ]
+    if not sides or word.lower in lists.titles or index in marked:
+        return False
+    person = word.lower in lists.given | lists.family
+    initial = word.initial and word.capital and word.lower != "a"
+    particle = word.lower in lists.particles and index + 1 in sides
+    behind = index - 1 in sides and words[index - 1].initial and index - 2 in marked and word.capital and not word.loud
+    before = words[index - 1].lower
+    after_given = index - 1 in sides and before in lists.given - ordinary_words() and word.capital and not word.loud
+    return (word.capital and person) or initial or particle or ((after_given or behind) and not _is_never(word))
