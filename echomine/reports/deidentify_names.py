@@ -120,7 +120,8 @@ def _listed(text: str, words: list[Word], index: int, lists: NameWords) -> bool:
     if listed and word.strong and len(word.lower) > 2:
         return True
     beside = word.lower in lists.given and _strong_beside(text, words, index)
-    return beside or (listed and _initial_before(text, words, index))
+    likely = listed or (word.strong and len(word.lower) > 2 and index > 0 and not words[index - 1].opens)
+    return beside or (likely and _initial_before(text, words, index))
 
 
 def _unknown(text: str, words: list[Word], index: int) -> bool:
@@ -155,7 +156,7 @@ def _is_upper(text: str, word: Word) -> bool:
 
 def _strong_beside(text: str, words: list[Word], index: int) -> bool:
     """Whether a word that is a name stands beside, or behind one initial."""
-    given = read_names().given
+    people = read_names().given | read_names().family
     for step in (-1, 1):
         other = index + step
         if 0 < other < len(words) - 1 and words[other].initial and words[other].capital:
@@ -164,7 +165,7 @@ def _strong_beside(text: str, words: list[Word], index: int) -> bool:
             continue
         first, last = sorted((index, other))
         near = all(_joined(text, words[place], words[place + 1]) for place in range(first, last))
-        if near and (words[other].lower in given or (words[other].strong and _unlike_words(words[other]))):
+        if near and (words[other].lower in people or (words[other].strong and _unlike_words(words[other]))):
             return True
     return False
 
@@ -178,7 +179,7 @@ def _ends_label(text: str, words: list[Word], index: int, lists: NameWords) -> b
     """Whether a phrase that names follow ends here: with a colon, or ``by`` and the like without one."""
     after = text[words[index].end : words[index].end + 4]
     phrases = [" ".join(word.lower for word in words[max(0, index - size) : index + 1]) for size in range(4)]
-    if re.match(r"\s{0,2}[:=]", after):
+    if re.match(r"\s{0,2}[:=]", after) or (words[index].lower in _RELATIVES and after.startswith(", ")):
         return any(phrase in lists.labels or phrase in lists.by for phrase in phrases)
     return any(phrase in lists.by for phrase in phrases)
 
@@ -194,9 +195,10 @@ def _following(text: str, words: list[Word], index: int, lists: NameWords) -> se
         particle = word.lower in lists.particles
         if not (word.capital or particle) or (found and word.lower in lists.credentials):
             break
-        weak = word.lower in ordinary_words() and word.lower not in lists.given | lists.family
+        solid = any(not words[one].initial and words[one].lower not in lists.particles for one in found)
+        weak = solid and not particle and word.lower in ordinary_words() - lists.given - lists.family
         ends = word.end >= len(text) or text[word.end] in ".,;\n"
-        if (found and weak and ((word.loud and not ends) or "," in gap) and not word.initial) or _is_never(word):
+        if (weak and ((word.loud and not ends) or "," in gap) and not word.initial) or _is_never(word):
             break
         if word.lower not in lists.titles:
             found.append(number)
@@ -222,6 +224,7 @@ def _preceding(text: str, words: list[Word], index: int, lists: NameWords) -> se
     return set(found) if any(not words[number].initial for number in found) else set()
 
 
+_RELATIVES = frozenset({"wife", "husband", "spouse", "mother", "father", "son", "daughter"})
 _NEVER_TEXT = """
 the a an is was were has had will and or of in on at to for with no not none unknown unchanged normal patient valve
 valves left right ventricle atrium severe moderate mild trace trivial he she his her it this that there date exam
@@ -266,4 +269,8 @@ def _attaches(text: str, words: list[Word], index: int, marked: set[int], lists:
     behind = index - 1 in sides and words[index - 1].initial and index - 2 in marked and word.capital and not word.loud
     before = words[index - 1].lower
     after_given = index - 1 in sides and before in lists.given - ordinary_words() and word.capital and not word.loud
-    return (word.capital and person) or initial or particle or ((after_given or behind) and not _is_never(word))
+    stranger = word.capital and word.strong and len(word.lower) > 2 and not _ORDINARY_FORM.fullmatch(word.lower)
+    comma = index + 1 in sides and "," in text[word.end : words[index + 1].start]
+    before_given = comma and word.capital and not word.loud and words[index + 1].lower in lists.given
+    part = after_given or behind or stranger or before_given
+    return (word.capital and person) or initial or particle or (part and not _is_never(word))
