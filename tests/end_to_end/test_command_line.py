@@ -167,7 +167,7 @@ def test_query_leaves_out_its_own_patient_and_writes_a_picture(
 def test_export_in_every_form(form: str, echomine: Callable[..., Ended], mined_workspace: Any, tmp_path: Path) -> None:
     out = tmp_path / f"labels.{form}"
     ended = echomine(
-        "export", "--format", form, "--out", out, "--workspace", mined_workspace.workspace, "--min-confidence", "0.5",
+        "export", "--format", form, "--out", out, "--workspace", mined_workspace.workspace, "--abstained",
         "--json",
     )  # fmt: skip
     assert ended.code == 0, ended.err
