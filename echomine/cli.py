@@ -162,7 +162,7 @@ def ingest(
         _print_json(result.document())
     else:
         _print_table("Ingested", ("what", "number"), [(key, str(value)) for key, value in result.counts.items()])
-        rows = [(item.where, item.reason.value, item.message) for item in result.problems]
+        rows = [(item.relative_path or item.where, item.reason.value, item.message) for item in result.problems]
         _print_problems(rows)
     _finish(len(result.quarantined))
 
