@@ -15,7 +15,7 @@ from echomine.retrieval.vote import Reading
 
 Claims = dict[Pair, Claim]
 Readings = Mapping[str, tuple[Reading, ...]]
-CEILING_EPOCHS = 40
+CEILING_EPOCHS = 200
 
 
 def claims_of_paragraph(readings: Sequence[Reading]) -> Claims:
