@@ -36,6 +36,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on s
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed; the same seed gives the same answer.")]
 DEFAULT_WORKSPACE = Path("echomine-workspace")
 MAX_LISTED_PROBLEMS = 20
+PIPED_WIDTH = 120
 
 
 class ExportFormat(StrEnum):
@@ -83,7 +84,7 @@ def _stderr() -> Any:  # noqa: ANN401  rich is imported only where something is 
 def _stdout() -> Any:  # noqa: ANN401
     from rich.console import Console
 
-    return Console(soft_wrap=not sys.stdout.isatty())
+    return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
 
 
 def _print_json(document: object) -> None:
@@ -274,6 +275,10 @@ def export(
     if as_json:
         return _print_json(result.document())
     _print_table(f"Exported to {result.path}", ("what", "number"), [(k, str(v)) for k, v in result.counts.items()])
+    if not result.counts["labels"]:
+        _stderr().print(
+            "Note: no label passed; --abstained exports also those that the models abstain from", highlight=False
+        )
     return None
 
 
