@@ -2,7 +2,6 @@
 
 import base64
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
@@ -146,8 +145,3 @@ def _picture(pixels: NDArray[np.uint8], width: int) -> str:
 
 def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
-
-
-def lesion_words(labels: Sequence[Label]) -> str:
-    """The statements of several labels in one line."""
-    return "; ".join(statement_words(label) for label in labels)
