@@ -1,0 +1,52 @@
+"""Commands about reports."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from echomine.cli.application import JsonOption, app
+from echomine.cli.showing import finish, print_json, print_problems, print_table, stdout
+from echomine.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from echomine.pipeline.mine_reports import ExplainedFinding, MinedFile
+
+
+@app.command()
+def findings(
+    reports: Annotated[Path, typer.Argument(help="Report file or folder, as for ingest.")],
+    out: Annotated[Path | None, typer.Option("--out", help="JSONL file to write.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Page to write: reports with their findings.")] = None,
+    explain: Annotated[str, typer.Option("--explain", metavar="ID", help="Why each finding of one report.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Read valve findings, measurements and conflicts out of reports."""
+    from echomine.pipeline.mine_reports import explain_report, mine_reports
+
+    if out is None and (html is not None or not explain):
+        raise UsageError("name the file to write with --out FINDINGS.jsonl, or one report with --explain ID")
+    explained = explain_report(reports, explain) if explain else []
+    result = mine_reports(reports, out, page=html) if out else None
+    if as_json:
+        document = result.document() if result else {}
+        print_json(document | ({"explained": [asdict(one) for one in explained]} if explain else {}))
+    else:
+        if explain:
+            _print_explained(explain, explained)
+        if result:
+            _print_mined(result, [path for path in (out, html) if path])
+    finish(len(result.problems) if result else 0)
+
+
+def _print_explained(report_id: str, explained: "Sequence[ExplainedFinding]") -> None:
+    rows = [(one.finding, one.quote, one.valve, one.grade, one.assertion) for one in explained]
+    print_table(f"Report {report_id}", ("finding", "words", "valve by", "grade by", "assertion by"), rows)
+
+
+def _print_mined(result: "MinedFile", paths: Sequence[Path]) -> None:
+    written = ", ".join(str(path) for path in paths)
+    stdout().print(f"{result.reports} reports, {result.findings} findings: {written}", highlight=False)
+    print_problems([(item.where, item.reason.value, item.message) for item in result.problems])
