@@ -12,14 +12,17 @@ from typing import Any
 
 from echomine.domain.config import config_to_dict
 from echomine.domain.errors import UsageError
+from echomine.domain.records import TrueFlow
 from echomine.synthetic.config import LECTURE, ArchiveConfig
-from echomine.synthetic.images import draw_image, true_findings, view_of
+from echomine.synthetic.images import draw_image, true_findings, true_flows, view_of
 from echomine.synthetic.plan import ArchivePlan, ImagePlan, exam_state, plan_archive
 from echomine.synthetic.reports import ReportDraft, write_reports
 
 FORMAT_VERSION = 1
 _BATCH = 32
 _IMAGES_PER_FOLDER = 250
+_TRUTH_COLUMNS = ("sop_uid", "valve", "disease", "severity")
+_FLOW_COLUMNS = ("vmax_mps", "mean_vmax_mps", "mean_gradient_mmhg", "vti_cm", "pht_ms", "beats")
 
 Progress = Callable[[int, int], None]
 """Called with the number of images written so far and the number of all."""
@@ -106,7 +109,7 @@ def _write_tables(directory: Path, plan: ArchivePlan, drafts: Sequence[ReportDra
     )
     _write_csv(directory / "pairs.csv", ("sop_uid", "study_uid", "quote"), pairs)
     _write_csv(directory / "views.csv", ("sop_uid", "valve", "flow"), _view_rows(plan))
-    _write_csv(directory / "truth.csv", ("sop_uid", "valve", "disease", "severity"), _truth_rows(plan))
+    _write_csv(directory / "truth.csv", (*_TRUTH_COLUMNS, *_FLOW_COLUMNS), _truth_rows(plan))
 
 
 def _report_row(draft: ReportDraft) -> dict[str, str]:
@@ -126,10 +129,26 @@ def _view_rows(plan: ArchivePlan) -> Iterator[tuple[str, str, str]]:
         yield view.image_id, view.valve.value, view.flow.value
 
 
-def _truth_rows(plan: ArchivePlan) -> Iterator[tuple[str, str, str, str]]:
+def _truth_rows(plan: ArchivePlan) -> Iterator[tuple[str, ...]]:
     for image in plan.images:
+        flows = true_flows(plan.config, plan.seed, image)
         for row in true_findings(image, exam_state(plan.config, plan.seed, image.exam)):
-            yield row.image_id, row.valve.value, row.disease.value, row.severity.word
+            said = (row.image_id, row.valve.value, row.disease.value, row.severity.word)
+            yield *said, *_flow_words(flows.get(row.disease))
+
+
+def _flow_words(flow: TrueFlow | None) -> tuple[str, ...]:
+    if flow is None:
+        return ("",) * len(_FLOW_COLUMNS)
+    pht = "" if flow.pht_ms is None else f"{flow.pht_ms:.1f}"
+    return (
+        f"{flow.vmax_mps:.3f}",
+        f"{flow.mean_vmax_mps:.3f}",
+        f"{flow.mean_gradient_mmhg:.2f}",
+        f"{flow.vti_cm:.2f}",
+        pht,
+        str(flow.beats),
+    )
 
 
 def _write_csv(path: Path, header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from echomine.archive.safe_names import safe_uid
 from echomine.domain.errors import UsageError
-from echomine.domain.records import TrueFinding
+from echomine.domain.records import TrueFinding, TrueFlow
 from echomine.domain.vocabulary import Disease, Severity, Valve
 
 
 def read_truth(path: Path) -> tuple[TrueFinding, ...]:
-    """Rows of ``sop_uid, valve, disease, severity`` in the order of the file.
+    """Rows of ``sop_uid, valve, disease, severity`` and, where it has them, the measurements, in the order of the file.
 
     Raises:
         UsageError: If the file is missing or a row holds an unknown word.
@@ -30,4 +30,18 @@ def _true_finding(row: dict[str, str]) -> TrueFinding:
         valve=Valve(row["valve"]),
         disease=Disease(row["disease"]),
         severity=Severity.from_word(row["severity"]),
+        flow=_true_flow(row),
+    )
+
+
+def _true_flow(row: dict[str, str]) -> TrueFlow | None:
+    if not row.get("beats"):
+        return None
+    return TrueFlow(
+        vmax_mps=float(row["vmax_mps"]),
+        mean_vmax_mps=float(row["mean_vmax_mps"]),
+        mean_gradient_mmhg=float(row["mean_gradient_mmhg"]),
+        vti_cm=float(row["vti_cm"]),
+        pht_ms=float(row["pht_ms"]) if row["pht_ms"] else None,
+        beats=int(row["beats"]),
     )

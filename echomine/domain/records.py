@@ -287,10 +287,36 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrueFlow:
+    """What a perfect reader would measure on the complete beats of one flow.
+
+    Attributes:
+        vmax_mps: Peak of the fastest beat.
+        mean_vmax_mps: Mean over the beats of their peaks.
+        mean_gradient_mmhg: Mean over the beats of the time mean of 4 v^2 from opening to closing.
+        vti_cm: Mean over the beats of the velocity-time integral.
+        pht_ms: Pressure half-time of an inflow or a diastolic jet; None for other flows.
+        beats: Complete beats.
+    """
+
+    vmax_mps: float
+    mean_vmax_mps: float
+    mean_gradient_mmhg: float
+    vti_cm: float
+    pht_ms: float | None
+    beats: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrueFinding:
-    """One row of a truth table: what an image really shows. Read by evaluation alone."""
+    """One row of a truth table: what an image really shows. Read by evaluation alone.
+
+    ``flow`` is the forward flow in a row of stenosis and the jet in one of regurgitation; None where there is none,
+    where no beat is complete, or where the table does not say.
+    """
 
     image_id: str
     valve: Valve
     disease: Disease
     severity: Severity
+    flow: TrueFlow | None = None

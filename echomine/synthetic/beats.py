@@ -84,10 +84,21 @@ def inflow_shape(times_s: Times, beat: Beat, half_time_ms: float, atrial_ratio: 
     return np.where((since > 0) & (times_s < closing), shape, 0.0)
 
 
+def systolic_jet_span_s(beat: Beat, part: float) -> tuple[float, float]:
+    """Start and end of a jet through a closed atrioventricular valve that lasts a part 0..1 of systole."""
+    start = beat.qrs_s + 0.025
+    return start, start + part * (beat.inflow_s[0] - 0.01 - start)
+
+
+def diastolic_jet_span_s(beat: Beat, part: float) -> tuple[float, float]:
+    """Start and end of a jet through a closed semilunar valve that lasts a part 0..1 of diastole."""
+    start = beat.ejection_s[1] + 0.005
+    return start, start + part * (beat.qrs_s + beat.rr_s + 0.05 - start)
+
+
 def systolic_jet_shape(times_s: Times, beat: Beat, triangularity: float, part: float) -> Times:
     """Jet through a closed atrioventricular valve: a parabola that turns into an early-peaking triangle."""
-    start = beat.qrs_s + 0.025
-    end = start + part * (beat.inflow_s[0] - 0.01 - start)
+    start, end = systolic_jet_span_s(beat, part)
     place = np.clip((times_s - start) / (end - start), 0.0, 1.0)
     parabola = 1.0 - np.abs(2.0 * place - 1.0) ** 2.6
     triangle = np.minimum(place / 0.27, (1.0 - place) / 0.73)
@@ -98,8 +109,7 @@ def systolic_jet_shape(times_s: Times, beat: Beat, triangularity: float, part: f
 
 def diastolic_jet_shape(times_s: Times, beat: Beat, half_time_ms: float, part: float) -> Times:
     """Jet through a closed semilunar valve: a steep rise, then a linear fall with the half-time given."""
-    start = beat.ejection_s[1] + 0.005
-    end = start + part * (beat.qrs_s + beat.rr_s + 0.05 - start)
+    start, end = diastolic_jet_span_s(beat, part)
     rise_s = 0.045
     since = times_s - start
     rising = np.sin(0.5 * np.pi * np.clip(since / rise_s, 0.0, 1.0))

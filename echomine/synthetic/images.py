@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from echomine.domain.records import TrueFinding, UltrasoundRegion, View
+from echomine.domain.records import TrueFinding, TrueFlow, UltrasoundRegion, View
 from echomine.domain.severity import is_disease
 from echomine.domain.vocabulary import Disease, DopplerMode, FlowKind
 from echomine.synthetic.beats import beats_over
@@ -16,6 +16,7 @@ from echomine.synthetic.flows import (
     forward_peak_mps,
     forward_sign,
 )
+from echomine.synthetic.measured import forward_truth, jet_truth
 from echomine.synthetic.patients import ExamState
 from echomine.synthetic.physics import ValveState
 from echomine.synthetic.plan import ImagePlan, exam_state
@@ -55,8 +56,7 @@ def draw_exam_image(config: ArchiveConfig, seed: int, plan: ImagePlan, exam: Exa
     """Draw one image of a patient whose state is given, instead of the one the plan would lead to."""
     rng = generator(seed, Stream.IMAGE, plan.image_index)
     state = exam.valves[plan.valve]
-    settings = choose_settings(config, plan.valve, plan.mode, needed_mps(exam, state, plan.mode), rng)
-    scene = _scene(exam, plan, settings, rng)
+    settings, scene = _settings_and_scene(config, plan, exam, rng)
     contaminated = bool(rng.random() < config.contaminated_share)
     components = display_components(state, scene, plan.mode, rng, contaminated=contaminated)
     strip = spectral_pixels(components, settings, rng)
@@ -81,6 +81,20 @@ def true_findings(plan: ImagePlan, exam: ExamState) -> tuple[TrueFinding, ...]:
     )
 
 
+def true_flows(config: ArchiveConfig, seed: int, plan: ImagePlan) -> dict[Disease, TrueFlow]:
+    """What a perfect reader would measure: the forward flow under stenosis, a jet under regurgitation.
+
+    The scene is made as :func:`draw_image` makes it, nothing is drawn.
+    """
+    exam = exam_state(config, seed, plan.exam)
+    state = exam.valves[plan.valve]
+    _, scene = _settings_and_scene(config, plan, exam, generator(seed, Stream.IMAGE, plan.image_index))
+    found = {Disease.STENOSIS: forward_truth(state, scene)}
+    if plan.mode is DopplerMode.CW and state.jet is not None:
+        found[Disease.REGURGITATION] = jet_truth(plan.valve, state.jet, scene)
+    return {disease: flow for disease, flow in found.items() if flow is not None}
+
+
 def view_of(plan: ImagePlan, exam: ExamState) -> View:
     """The coarse word that a human would give the display."""
     found = {row.disease for row in true_findings(plan, exam) if is_disease(row.severity)}
@@ -91,6 +105,14 @@ def view_of(plan: ImagePlan, exam: ExamState) -> View:
     else:
         flow = FlowKind.NORMAL
     return View(image_id=plan.sop_uid, valve=plan.valve, flow=flow)
+
+
+def _settings_and_scene(
+    config: ArchiveConfig, plan: ImagePlan, exam: ExamState, rng: np.random.Generator
+) -> tuple[DisplaySettings, Scene]:
+    needed = needed_mps(exam, exam.valves[plan.valve], plan.mode)
+    settings = choose_settings(config, plan.valve, plan.mode, needed, rng)
+    return settings, _scene(exam, plan, settings, rng)
 
 
 def _scene(exam: ExamState, plan: ImagePlan, settings: DisplaySettings, rng: np.random.Generator) -> Scene:

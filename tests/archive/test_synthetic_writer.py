@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.write_samples import write_samples
 from echomine.archive.synthetic_writer import WrittenArchive, write_archive
+from echomine.archive.truth import read_truth
 from echomine.domain.errors import UsageError
 from echomine.domain.vocabulary import Disease, FlowKind, Severity, Valve
 from echomine.synthetic.config import ArchiveConfig
@@ -61,6 +62,10 @@ def test_tables_speak_the_domain_and_know_the_images(tiny: WrittenArchive) -> No
         assert Valve(row["valve"])
         assert Disease(row["disease"])
         assert Severity.from_word(row["severity"]) >= 0
+    read = read_truth(tiny.directory / "truth.csv")
+    assert sum(row.flow is not None for row in read) > len(read) / 2
+    aortic = [row.flow for row in read if (row.valve, row.disease) == (Valve.AORTIC, Disease.STENOSIS) and row.flow]
+    assert all(0.8 < flow.vmax_mps < 5.5 and flow.pht_ms is None for flow in aortic)
     for row in rows(tiny.directory / "views.csv"):
         assert row["sop_uid"] in uids
         assert Valve(row["valve"])
