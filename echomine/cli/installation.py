@@ -1,6 +1,5 @@
 """Commands about the installation."""
 
-
 import typer
 
 from echomine.cli.application import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption, app
