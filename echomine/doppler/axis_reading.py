@@ -1,15 +1,61 @@
-"""Reading the axes of a picture."""
+"""Reading the axes of a picture: from pixels to a display, its scale and how sure it is."""
 
-from echomine.doppler.axis import AxisProblem, AxisProblemCode, AxisReading, TextReader
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from echomine.doppler.axis import AxisProblem, AxisProblemCode, AxisReading, TextReader, TimeSource
 from echomine.doppler.display import Pixels
+from echomine.doppler.display_box import DisplayPlace, find_display
+from echomine.doppler.marks import Sheet, marks_of, sheet_of
+from echomine.doppler.region import Box
+from echomine.doppler.velocity_axis import VelocityAxis, find_velocity_axis
+
+SHARES = (0.6, 0.8, 0.35)
+"""Brightness of print, as a share of the way from the ground to the brightest levels, in the order tried."""
 
 
 def read_axis(pixels: Pixels, reader: TextReader) -> AxisReading:
-    """The spectral display of a picture and its scale.
+    """The spectral display of a picture and the scale of its axes.
+
+    A scale is only stated where numbers, tick marks and unit agree; else the reading has none and says why.
 
     Args:
         pixels: (H, W) or (H, W, 3), 0..255.
         reader: Recognises the numbers.
     """
-    del pixels, reader
-    return AxisReading(problems=(AxisProblem(AxisProblemCode.NO_DISPLAY, "no display was looked for yet"),))
+    sheet = sheet_of(pixels)
+    problems: tuple[AxisProblem, ...] = ()
+    for share in SHARES:
+        marks = marks_of(sheet, share)
+        found = find_velocity_axis(sheet, marks, reader)
+        if isinstance(found, VelocityAxis):
+            return _reading(sheet, found, pixels.shape[:2])
+        problems = problems or found
+    return AxisReading(problems=problems)
+
+
+def _reading(sheet: Sheet, axis: VelocityAxis, size: tuple[int, ...]) -> AxisReading:
+    place = find_display(sheet, axis.box, zero_row=axis.zero_row, print_px=axis.print_px)
+    if place is None:
+        problem = AxisProblem(AxisProblemCode.NO_DISPLAY, "numbers of an axis stand beside nothing that is a display")
+        return AxisReading(problems=(problem,))
+    return AxisReading(
+        box=_in_picture(place.box, sheet, size),
+        mps_per_px=axis.mps_per_px / sheet.scale,
+        baseline_row=_row_in_picture(axis.zero_row, sheet),
+        confidence=axis.confidence,
+        ticks=tuple(replace(tick, row=_row_in_picture(tick.row, sheet)) for tick in axis.ticks),
+        side=place.side,
+        kept_boxes=(_in_picture(axis.box, sheet, size),),
+        problems=axis.problems,
+    )
+
+
+def _row_in_picture(row: float, sheet: Sheet) -> float:
+    return (row + 0.5) * sheet.scale - 0.5
+
+
+def _in_picture(box: Box, sheet: Sheet, size: tuple[int, ...]) -> Box:
+    x0, y0, x1, y1 = (round(side * sheet.scale) for side in box)
+    return max(0, x0), max(0, y0), min(x1, int(size[1])), min(y1, int(size[0]))

@@ -1,0 +1,108 @@
+"""Words that stand below each other as the numbers of an axis do, and the tick marks beside them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echomine.doppler.marks import Marks, Strokes, Word
+from echomine.doppler.region import Box
+
+MOST_WORDS = 24
+"""Words of one column that are looked at; an axis has about ten numbers."""
+WIDEST_WORD = 6.0
+"""Heights that a number or a unit may be wide."""
+LINE_SPACING = 1.7
+"""Heights between the lines of a paragraph at most; axis numbers stand farther apart."""
+TICK_REACH = 5.0
+"""Heights between a number and its tick mark at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Words that may be the numbers of one axis.
+
+    Attributes:
+        words: From the top down.
+        promise: How much it looks like an axis; only its order matters.
+    """
+
+    words: tuple[Word, ...]
+    promise: float
+
+    @property
+    def height(self) -> float:
+        """Rows of its print."""
+        return float(np.median([word.height for word in self.words]))
+
+    @property
+    def box(self) -> Box:
+        """Around all of its words."""
+        boxes = np.array([word.box for word in self.words])
+        x0, y0 = boxes[:, :2].min(axis=0).tolist()
+        x1, y1 = boxes[:, 2:].max(axis=0).tolist()
+        return x0, y0, x1, y1
+
+
+def axis_columns(marks: Marks) -> list[Column]:
+    """Columns of print, the most promising first, none a part of one before it.
+
+    Words of one height whose left ends, right ends or middles lie below each other. Promising are many, far apart, at
+    equal distances, each beside a stroke.
+    """
+    words = [word for word in marks.words if word.body[2] - word.body[0] <= WIDEST_WORD * word.height]
+    seen: dict[tuple[int, ...], Column] = {}
+    for row in _below_each_other(words):
+        members = tuple(np.flatnonzero(row).tolist())
+        if len(members) > 1 and members not in seen:
+            seen[members] = _column([words[place] for place in members], marks.strokes)
+    ranked = sorted(seen.values(), key=lambda column: (-column.promise, -len(column.words), column.box))
+    return [
+        column
+        for place, column in enumerate(ranked)
+        if not any(set(column.words) <= set(better.words) for better in ranked[max(0, place - 12) : place])
+    ]
+
+
+def _below_each_other(words: Sequence[Word]) -> NDArray[np.bool_]:
+    """(n, n) which words stand in one column; signs and units make their ends differ by a glyph."""
+    if not words:
+        return np.zeros((0, 0), dtype=np.bool_)
+    bodies = np.array([word.body for word in words], dtype=float)
+    height = bodies[:, 3] - bodies[:, 1]
+    larger = np.maximum(height[:, None], height[None])
+    left, right = (np.abs(bodies[:, None, end] - bodies[None, :, end]) for end in (0, 2))
+    middle = np.abs((bodies[:, 0] + bodies[:, 2])[:, None] - (bodies[:, 0] + bodies[:, 2])[None]) / 2
+    near = (left <= 0.75 * larger + 1) | (right <= 0.75 * larger + 1) | (middle <= 0.4 * larger + 1)
+    return np.asarray(near & (larger <= 1.35 * np.minimum(height[:, None], height[None])))
+
+
+def _column(words: list[Word], strokes: Strokes) -> Column:
+    words = sorted(words, key=lambda word: word.middle)
+    rows = np.array([word.middle for word in words])
+    height = float(np.median([word.height for word in words]))
+    regular = _regular(rows, height)
+    beside = sum(bool(len(strokes_beside(word, strokes))) for word in words)
+    return Column(tuple(words[:MOST_WORDS]), regular + 2.0 * min(beside, regular))
+
+
+def _regular(rows: NDArray[np.float64], height: float) -> int:
+    """How many rows lie at multiples of one distance that is larger than that of lines of text."""
+    best = 0
+    for first in range(len(rows)):
+        for second in range(first + 1, min(first + 4, len(rows))):
+            step = rows[second] - rows[first]
+            if step > LINE_SPACING * height:
+                off = np.abs((rows - rows[first]) / step - np.rint((rows - rows[first]) / step))
+                best = max(best, len(set(np.rint((rows - rows[first]) / step)[off * step <= 0.3 * height].tolist())))
+    return best
+
+
+def strokes_beside(word: Word, strokes: Strokes) -> NDArray[np.int32]:
+    """(n, 4) lying strokes at half height of a word, to its left or right, that are no part of it."""
+    boxes, height = strokes.level, word.height
+    middle = (boxes[:, 1] + boxes[:, 3] - 1) / 2
+    gap = np.maximum(word.box[0] - boxes[:, 2], boxes[:, 0] - word.box[2])
+    fits = (np.abs(middle - word.middle) <= 0.3 * height + 1) & (gap >= -1) & (gap <= TICK_REACH * height)
+    return np.asarray(boxes[fits])

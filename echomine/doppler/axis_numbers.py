@@ -1,0 +1,158 @@
+"""Numbers printed along a velocity axis, and the one straight scale most of them agree on."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import combinations, product
+
+import numpy as np
+
+from echomine.doppler.marks import Word
+
+LEAST_SCORE = 0.6
+"""Print recognised with less is not taken for a number."""
+FEWEST_NUMBERS = 3
+"""Two numbers lie on a line whatever they say; three can disagree."""
+_NUMBER = re.compile(r"^(?P<sign>[-+]*)(?P<number>\d{1,4}(?:\.\d{1,2})?|\.\d{1,2})$")
+_DASHES = str.maketrans({"–": "-", "—": "-", "−": "-", ",": ".", "·": ".", "[": "", "]": "", "(": "", ")": "", " ": ""})
+
+
+class AxisUnit(StrEnum):
+    """What the numbers count."""
+
+    CM_PER_S = "cm/s"
+    M_PER_S = "m/s"
+    FREQUENCY = "kHz"
+
+
+@dataclass(frozen=True, slots=True)
+class AxisNumber:
+    """One number of an axis as recognised.
+
+    Attributes:
+        row: Row of its middle.
+        magnitude: Without its sign.
+        sign: -1 for a minus sign, 0 for none, +1 for a plus sign.
+        word: Where it stands.
+        text: As recognised.
+        doubtful: A decimal point is seen but was not read.
+    """
+
+    row: float
+    magnitude: float
+    sign: int
+    word: Word
+    text: str
+    doubtful: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NumberLine:
+    """A scale through numbers: row ``y`` stands for ``(zero_row - y) * step``.
+
+    Attributes:
+        step: Signed value of one row upwards, in the unit of the print.
+        zero_row: Row of zero.
+        fitting: Numbers that agree with it.
+        others: Numbers that do not.
+        wrong_signs: How many fitting numbers have another sign than they show.
+    """
+
+    step: float
+    zero_row: float
+    fitting: tuple[AxisNumber, ...]
+    others: tuple[AxisNumber, ...]
+    wrong_signs: int = field(default=0)
+
+    def value(self, row: float) -> float:
+        """What a row stands for."""
+        return (self.zero_row - row) * self.step
+
+
+def number_of(word: Word, text: str, score: float) -> AxisNumber | None:
+    """The number a word states; None for anything else."""
+    match = _NUMBER.match(_without_unit(text.translate(_DASHES)))
+    if match is None or score < LEAST_SCORE:
+        return None
+    digits, sign = match["number"], match["sign"]
+    return AxisNumber(
+        row=word.middle,
+        magnitude=float(digits),
+        sign=-1 if "-" in sign else int("+" in sign),
+        word=word,
+        text=("-" if "-" in sign else "") + digits,
+        doubtful=word.dotted and "." not in digits,
+    )
+
+
+def _without_unit(text: str) -> str:
+    return re.sub(r"(cm/s|m/s)$", "", text)
+
+
+def unit_of(text: str) -> AxisUnit | None:
+    """The unit a piece of print states; millimetres a second are a sweep speed, no velocity."""
+    plain = text.translate(_DASHES)
+    if re.search(r"mm/?s", plain):
+        return None
+    if re.search(r"[kK]?[hH][zZ]", plain):
+        return AxisUnit.FREQUENCY
+    if re.search(r"cm/?[s5]|cm/", plain):
+        return AxisUnit.CM_PER_S
+    return AxisUnit.M_PER_S if re.search(r"m/[s5]", plain) else None
+
+
+def line_through(numbers: Sequence[AxisNumber], *, tolerance_px: float) -> NumberLine | None:
+    """The scale that most numbers agree with, tried through every pair of them with every sign.
+
+    Signs are the weakest part of the print (a tick mark looks like a minus), so they only decide between lines that
+    the magnitudes leave open.
+
+    Args:
+        numbers: As recognised, in any order.
+        tolerance_px: Rows that a number may lie off.
+
+    Returns:
+        The scale, refined by least squares; None when no two numbers differ.
+    """
+    sure = [number for number in numbers if not number.doubtful]
+    lines = [
+        line
+        for first, second in combinations(sure, 2)
+        for signs in product((1, -1), repeat=2)
+        if (line := _through(first, second, signs, sure, tolerance_px))
+    ]
+    return _refined(max(lines, key=_support), numbers) if lines else None
+
+
+def _support(line: NumberLine) -> tuple[float, bool]:
+    return len(line.fitting) - 0.2 * line.wrong_signs, line.step > 0
+
+
+def _through(
+    first: AxisNumber, second: AxisNumber, signs: tuple[int, int], numbers: Sequence[AxisNumber], tolerance_px: float
+) -> NumberLine | None:
+    values = first.magnitude * signs[0], second.magnitude * signs[1]
+    if abs(first.row - second.row) < 2 * tolerance_px or values[0] == values[1]:
+        return None
+    step = -(values[1] - values[0]) / (second.row - first.row)
+    return _line(step, first.row + values[0] / step, numbers, tolerance_px)
+
+
+def _line(step: float, zero_row: float, numbers: Sequence[AxisNumber], tolerance_px: float) -> NumberLine:
+    off = [abs(abs((zero_row - number.row) * step) - number.magnitude) / abs(step) for number in numbers]
+    fitting = [number for number, rows in zip(numbers, off, strict=True) if rows <= tolerance_px]
+    wrong = [number for number in fitting if _wrong_sign(number, (zero_row - number.row) * step)]
+    return NumberLine(step, zero_row, tuple(fitting), tuple(n for n in numbers if n not in fitting), len(wrong))
+
+
+def _wrong_sign(number: AxisNumber, value: float) -> bool:
+    return number.magnitude > 0 and (number.sign or 1) * value < 0
+
+
+def _refined(line: NumberLine, numbers: Sequence[AxisNumber]) -> NumberLine:
+    rows = np.array([number.row for number in line.fitting])
+    values = np.array([np.copysign(number.magnitude, line.value(number.row)) for number in line.fitting])
+    slope, at_zero = np.polyfit(rows, values, 1)
+    others = tuple(number for number in numbers if number not in line.fitting)
+    return NumberLine(-float(slope), -float(at_zero / slope), line.fitting, others, line.wrong_signs)

@@ -1,0 +1,230 @@
+"""Print on a picture as image processing finds it: words, and short strokes that may be tick marks or minus signs.
+
+Everything that is drawn over an ultrasound picture is brighter than a share of its brightest levels, so connected
+pixels above such a level are the glyphs; how they are sized and placed makes them words or strokes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from echomine.doppler.display import Pixels
+from echomine.doppler.region import Box
+
+LARGEST_SIDE_PX = 2400
+"""Larger pictures are shrunk before anything is looked for: print and ticks survive it, time and memory stay bounded."""
+LIGHT_PAPER = 128
+"""A picture whose middle level is above this is dark on light."""
+GLYPH_HEIGHTS = (4, 60)
+MOST_GLYPHS = 1500
+"""More pieces than this are texture, no print."""
+STROKE_LONGEST_PX, STROKE_THICKEST_PX = 40, 7
+SOLID = 0.7
+"""Share of its box that a stroke fills."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A picture made ready for finding print.
+
+    Attributes:
+        grey: (h, w) levels, print bright on dark.
+        scale: Pixels of the picture in one pixel of the sheet, >= 1.
+    """
+
+    grey: Pixels
+    scale: float
+
+    @property
+    def rows(self) -> int:
+        """Height of the sheet."""
+        return int(self.grey.shape[0])
+
+    @property
+    def columns(self) -> int:
+        """Width of the sheet."""
+        return int(self.grey.shape[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Glyphs that stand close together in one line.
+
+    Attributes:
+        box: Of the glyphs, and of a stroke before them that may be a minus sign.
+        body: Of the glyphs alone.
+        dotted: Whether a decimal point lies between glyphs.
+    """
+
+    box: Box
+    body: Box
+    dotted: bool = False
+
+    @property
+    def height(self) -> int:
+        """Rows of the glyphs."""
+        return self.body[3] - self.body[1]
+
+    @property
+    def middle(self) -> float:
+        """Row of the middle of the glyphs."""
+        return (self.body[1] + self.body[3] - 1) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Strokes:
+    """Short solid strokes, as (n, 4) boxes x0, y0, x1, y1.
+
+    Attributes:
+        level: Lying ones.
+        upright: Standing ones.
+    """
+
+    level: NDArray[np.int32]
+    upright: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What one level of brightness shows."""
+
+    words: tuple[Word, ...]
+    strokes: Strokes
+
+
+def sheet_of(pixels: Pixels) -> Sheet:
+    """The picture as one channel with bright print, at most 2,400 pixels a side.
+
+    The strongest channel keeps coloured print; a picture that is light in the main is inverted first.
+    """
+    longest = max(pixels.shape[:2])
+    scale = max(1.0, longest / LARGEST_SIDE_PX)
+    if scale > 1:
+        size = (max(1, round(pixels.shape[1] / scale)), max(1, round(pixels.shape[0] / scale)))
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    lightest = _over_channels(pixels, cv2.max)
+    if float(np.median(lightest[::4, ::4])) <= LIGHT_PAPER:
+        return Sheet(lightest, scale)
+    return Sheet(np.asarray(cv2.bitwise_not(_over_channels(pixels, cv2.min))), scale)
+
+
+def _over_channels(pixels: Pixels, choose: Callable[[Pixels, Pixels], object]) -> Pixels:
+    if pixels.ndim == 2:
+        return np.ascontiguousarray(pixels)
+    red, green, blue = cv2.split(np.ascontiguousarray(pixels))
+    return np.asarray(choose(np.asarray(choose(red, green)), blue), dtype=np.uint8)
+
+
+def marks_of(sheet: Sheet, share: float) -> Marks:
+    """Words and strokes brighter than a share of the way from the background to the brightest levels."""
+    mask = bright(sheet, share)
+    lines = _long_lines(mask)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(cv2.bitwise_and(mask, cv2.bitwise_not(lines)), connectivity=8)
+    pieces = stats[1:count].astype(np.int32)
+    boxes = np.stack((pieces[:, 0], pieces[:, 1], pieces[:, 0] + pieces[:, 2], pieces[:, 1] + pieces[:, 3]), axis=1)
+    width, height, area = pieces[:, 2], pieces[:, 3], pieces[:, 4]
+    solid = area >= SOLID * width * height
+    level = solid & (height <= STROKE_THICKEST_PX) & (width >= 1.3 * height) & (width <= STROKE_LONGEST_PX)
+    upright = solid & (width <= STROKE_THICKEST_PX) & (height >= width) & (height <= STROKE_LONGEST_PX)
+    glyph = (height >= GLYPH_HEIGHTS[0]) & (height <= GLYPH_HEIGHTS[1]) & (width <= 2.5 * height) & ~level
+    dots = (height <= 6) & (width <= 6) & (area >= 0.5 * width * height)
+    words = _words(boxes[glyph], boxes[level], boxes[dots])
+    return Marks(tuple(words), Strokes(boxes[level], boxes[upright]))
+
+
+def bright(sheet: Sheet, share: float) -> Pixels:
+    """(h, w) 255 where the sheet is brighter than that share of the way from its background to its print."""
+    sample = sheet.grey[::2, ::2]
+    ground, top = float(np.median(sample)), float(np.percentile(sample, 99.9))
+    level = ground + share * max(top - ground, 40.0)
+    return np.asarray(cv2.threshold(sheet.grey, level, 255, cv2.THRESH_BINARY)[1])
+
+
+def _long_lines(mask: Pixels) -> Pixels:
+    """Rules and axis lines, which would tie ticks and glyphs together."""
+    longest = STROKE_LONGEST_PX + 20
+    across = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, longest), np.uint8))
+    down = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((longest, 1), np.uint8))
+    return np.asarray(cv2.bitwise_or(across, down))
+
+
+def _words(glyphs: NDArray[np.int32], strokes: NDArray[np.int32], dots: NDArray[np.int32]) -> list[Word]:
+    if not 0 < len(glyphs) <= MOST_GLYPHS:
+        return []
+    groups = _neighbours(glyphs, dots)
+    members = [glyphs[groups == number] for number in range(int(groups.max()) + 1)]
+    bodies = np.array([(*part[:, :2].min(axis=0), *part[:, 2:].max(axis=0)) for part in members], dtype=np.int32)
+    signs = strokes[~_is_tick(bodies, strokes)]
+    words = []
+    for part, corners in zip(members, bodies.tolist(), strict=True):
+        body = (corners[0], corners[1], corners[2], corners[3])
+        words.append(Word(_with_sign(body, signs), body, _has_point(part, body, dots)))
+    return words
+
+
+def _neighbours(glyphs: NDArray[np.int32], dots: NDArray[np.int32]) -> NDArray[np.int32]:
+    """(n,) number of the word each glyph belongs to: side by side, of one height, on one line."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    x0, y0, x1, y1 = (glyphs[:, place].astype(np.float32) for place in range(4))
+    height = y1 - y0
+    smaller = np.minimum(height[:, None], height[None])
+    gap = np.maximum(x0[:, None], x0[None]) - np.minimum(x1[:, None], x1[None])
+    overlap = np.minimum(y1[:, None], y1[None]) - np.maximum(y0[:, None], y0[None])
+    alike = np.maximum(height[:, None], height[None]) <= 1.8 * smaller
+    line = (overlap >= 0.6 * smaller) & alike
+    close = line & (gap <= 0.55 * smaller + 1)
+    for left, right in np.argwhere(line & ~close & (gap <= 1.1 * smaller) & (x0[:, None] < x0[None])).tolist():
+        close[left, right] = _dot_between(glyphs[left], glyphs[right], dots)
+    _, groups = connected_components(csr_array(close), directed=False)
+    return np.asarray(groups, dtype=np.int32)
+
+
+def _dot_between(left: NDArray[np.int32], right: NDArray[np.int32], dots: NDArray[np.int32]) -> bool:
+    height = int(left[3] - left[1])
+    low = np.abs(dots[:, 3] - left[3]) <= 0.15 * height + 1
+    small = np.maximum(dots[:, 2] - dots[:, 0], dots[:, 3] - dots[:, 1]) <= 0.35 * height
+    return bool(np.any(low & small & (dots[:, 0] >= left[2] - 1) & (dots[:, 2] <= right[0] + 1)))
+
+
+def _is_tick(bodies: NDArray[np.int32], strokes: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """(n,) which lying strokes are tick marks: of those in one column some stand beside no word, or before a sign."""
+    middle = (strokes[:, 1] + strokes[:, 3]) / 2
+    heights = bodies[:, 3] - bodies[:, 1]
+    off = np.abs(middle[:, None] - (bodies[:, 1] + bodies[:, 3])[None] / 2)
+    gap = bodies[None, :, 0] - strokes[:, None, 2]
+    before = (off <= 0.3 * heights + 1) & (gap >= -1) & (gap <= 2 * heights)
+    same_row = np.abs(middle[:, None] - middle[None]) <= 2
+    sign_follows = same_row & (strokes[None, :, 0] > strokes[:, None, 2])
+    sign_follows &= strokes[None, :, 0] - strokes[:, None, 2] <= 2 * (strokes[:, 2] - strokes[:, 0])[:, None]
+    telling = ~before.any(axis=1) | (sign_follows & before.any(axis=1)[None]).any(axis=1)
+    aligned = np.abs(strokes[:, None, 0] - strokes[None, :, 0]) <= 1
+    aligned &= np.abs(strokes[:, None, 3] - strokes[:, None, 1] - (strokes[None, :, 3] - strokes[None, :, 1])) <= 1
+    return np.asarray((aligned & telling[None]).any(axis=1) & (aligned.sum(axis=1) >= 3))
+
+
+def _with_sign(body: Box, strokes: NDArray[np.int32]) -> Box:
+    """The box grown to the left over a stroke at half height that may be a minus sign."""
+    height = body[3] - body[1]
+    gap = body[0] - strokes[:, 2]
+    middle = (strokes[:, 1] + strokes[:, 3]) / 2
+    fits = (gap >= -1) & (gap <= 0.33 * height + 0.5) & (np.abs(middle - (body[1] + body[3]) / 2) <= 0.25 * height)
+    fits &= strokes[:, 2] - strokes[:, 0] <= 0.8 * height
+    if not fits.any():
+        return body
+    nearest = strokes[fits][int(np.argmin(gap[fits]))]
+    return (int(nearest[0]), body[1], body[2], body[3])
+
+
+def _has_point(members: NDArray[np.int32], body: Box, dots: NDArray[np.int32]) -> bool:
+    """Whether a dot stands on the line within the word, with glyphs on both sides or before the first."""
+    height = body[3] - body[1]
+    low = (dots[:, 3] >= body[3] - 0.15 * height - 1) & (dots[:, 3] <= body[3] + 0.2 * height + 1)
+    small = (dots[:, 3] - dots[:, 1] <= 0.3 * height) & (dots[:, 2] - dots[:, 0] <= 0.35 * height)
+    within = (dots[:, 0] >= body[0] - 0.5 * height) & (dots[:, 2] <= body[2])
+    apart = dots[low & small & within]
+    return any(bool(np.all((members[:, 0] >= x1 - 1) | (members[:, 2] <= x0 + 1))) for x0, _, x1, _ in apart)

@@ -1,0 +1,294 @@
+"""The velocity axis of a picture: which column of numbers it is, its unit, and its scale refined by the tick marks."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from echomine.doppler.axis import AxisProblem, AxisProblemCode, AxisTick, ReadText, TextReader
+from echomine.doppler.axis_columns import WIDEST_WORD, Column, axis_columns, strokes_beside
+from echomine.doppler.axis_numbers import (
+    FEWEST_NUMBERS,
+    AxisNumber,
+    AxisUnit,
+    NumberLine,
+    line_through,
+    number_of,
+    unit_of,
+)
+from echomine.doppler.display import Pixels
+from echomine.doppler.marks import STROKE_THICKEST_PX, Marks, Sheet, Strokes, Word
+from echomine.doppler.region import Box
+
+MOST_COLUMNS = 4
+"""Columns of print that are read before giving up, for bounded time."""
+FIRST_WORDS = 6
+"""Words of a column that are read first; the others only when these leave it open."""
+CROP_MARGIN = 0.35
+"""Heights of ground around the print that is handed to the recogniser."""
+TICK_TOLERANCE_PX = 1.2
+LARGEST_TICK_DISAGREEMENT = 0.02
+"""Share by which the scales through numbers and through ticks may differ."""
+M_PER_S = {AxisUnit.CM_PER_S: 0.01, AxisUnit.M_PER_S: 1.0}
+SURELY_CM_PER_S, SURELY_M_PER_S = 30.0, 8.0
+"""Largest numbers from which on, and up to which, an axis without a unit has but one."""
+MOST_UNITS = 4
+SPEEDS_MPS = (0.04, 12.0)
+"""The largest velocity of an axis lies between these."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VelocityAxis:
+    """A velocity axis as read, in pixels of the sheet.
+
+    Attributes:
+        mps_per_px: Signed step of one row upwards.
+        zero_row: Row of zero velocity.
+        ticks: Numbers and marks it rests on.
+        confidence: 0..1.
+        box: Around numbers and ticks.
+        print_px: Height of its print.
+        problems: What had to be assumed.
+    """
+
+    mps_per_px: float
+    zero_row: float
+    ticks: tuple[AxisTick, ...]
+    confidence: float
+    box: Box
+    print_px: float
+    problems: tuple[AxisProblem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadColumn:
+    column: Column
+    numbers: tuple[AxisNumber, ...]
+    units: tuple[tuple[AxisUnit, Word], ...]
+    scores: tuple[float, ...]
+
+
+def find_velocity_axis(sheet: Sheet, marks: Marks, reader: TextReader) -> VelocityAxis | tuple[AxisProblem, ...]:
+    """The velocity axis of a sheet, or why there is none to trust."""
+    problems: list[AxisProblem] = []
+    for column in axis_columns(marks)[:MOST_COLUMNS]:
+        found = _axis_of(sheet, marks, column, reader)
+        if isinstance(found, VelocityAxis):
+            return found
+        problems.append(found)
+    none = AxisProblem(AxisProblemCode.NO_NUMBERS, "no column of numbers was found in the picture")
+    return tuple(problems) or (none,)
+
+
+def _axis_of(sheet: Sheet, marks: Marks, column: Column, reader: TextReader) -> VelocityAxis | AxisProblem:
+    read = _read_column(sheet, column, reader)
+    line = line_through(read.numbers, tolerance_px=max(1.5, 0.15 * column.height))
+    if line is None or len(line.fitting) < FEWEST_NUMBERS:
+        return AxisProblem(AxisProblemCode.FEW_NUMBERS, "a column of print holds fewer than three numbers of one scale")
+    if len(line.others) * 2 >= len(line.fitting):
+        return AxisProblem(AxisProblemCode.NUMBERS_DISAGREE, "the numbers of the axis do not lie on one scale")
+    unit, problem = _unit(sheet, marks, read, line, reader)
+    if unit is None:
+        return problem or AxisProblem(AxisProblemCode.UNIT_UNKNOWN, "the unit of the axis is unknown")
+    axis = _checked(sheet, marks, read, line, unit)
+    if isinstance(axis, VelocityAxis) and problem:
+        return replace(axis, problems=(problem,), confidence=axis.confidence * 0.8)
+    return axis
+
+
+def _read_column(sheet: Sheet, column: Column, reader: TextReader) -> _ReadColumn:
+    words = [word for word in column.words if not _at_edge(word, sheet)]
+    first = _spread(words, FIRST_WORDS)
+    texts = dict(zip(first, reader.read([crop_of(sheet, word) for word in first]), strict=True))
+    rest = [word for word in words if word not in texts]
+    if rest and not _settled(texts):
+        texts |= dict(zip(rest, reader.read([crop_of(sheet, word) for word in rest]), strict=True))
+    numbers = [number_of(word, text.text, text.score) for word, text in texts.items()]
+    units = [(unit, word) for word, text in texts.items() if (unit := unit_of(text.text))]
+    return _ReadColumn(
+        column,
+        tuple(number for number in numbers if number),
+        tuple(units),
+        tuple(text.score for text in texts.values()),
+    )
+
+
+def _at_edge(word: Word, sheet: Sheet) -> bool:
+    """Print cut by the edge of the picture lacks digits, which nothing shows."""
+    x0, y0, x1, y1 = word.box
+    return x0 <= 1 or y0 <= 1 or x1 >= sheet.columns - 1 or y1 >= sheet.rows - 1
+
+
+def _spread(words: Sequence[Word], count: int) -> list[Word]:
+    if len(words) <= count:
+        return list(words)
+    return [words[place] for place in np.unique(np.linspace(0, len(words) - 1, count).round().astype(int))]
+
+
+def _settled(texts: dict[Word, ReadText]) -> bool:
+    numbers = [number_of(word, text.text, text.score) for word, text in texts.items()]
+    return sum(number is not None for number in numbers) >= 4 and any(unit_of(text.text) for text in texts.values())
+
+
+def crop_of(sheet: Sheet, word: Word) -> Pixels:
+    """The print of a word alone, on a margin of its ground, so that ticks beside it are not read as signs."""
+    x0, y0, x1, y1 = word.box
+    cut = sheet.grey[max(y0 - 1, 0) : y1 + 1, max(x0 - 1, 0) : x1 + 1]
+    margin = max(2, round(CROP_MARGIN * word.height))
+    ground = float(np.percentile(cut, 10))
+    return np.asarray(cv2.copyMakeBorder(cut, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=[ground]))
+
+
+def _unit(
+    sheet: Sheet, marks: Marks, read: _ReadColumn, line: NumberLine, reader: TextReader
+) -> tuple[AxisUnit | None, AxisProblem | None]:
+    seen = [unit for unit, _ in read.units] or _units_around(sheet, marks, read.column, reader)
+    if AxisUnit.FREQUENCY in seen:
+        return None, AxisProblem(AxisProblemCode.FREQUENCY_SCALE, "the axis counts kHz, not velocity")
+    if seen and len(set(seen)) == 1:
+        return seen[0], None
+    if seen:
+        return None, AxisProblem(AxisProblemCode.UNIT_UNKNOWN, "two units stand at the axis")
+    return _assumed_unit(max(number.magnitude for number in line.fitting))
+
+
+def _units_around(sheet: Sheet, marks: Marks, column: Column, reader: TextReader) -> list[AxisUnit]:
+    """Units printed above, below or right beside the column."""
+    x0, y0, x1, y1 = column.box
+    height = column.height
+    near = [
+        word
+        for word in marks.words
+        if word not in column.words
+        and not _at_edge(word, sheet)
+        and 0.5 * height <= word.height <= 2 * height
+        and 1.2 * word.height <= word.body[2] - word.body[0] <= WIDEST_WORD * word.height
+        and x0 - 2 * height <= (word.box[0] + word.box[2]) / 2 <= x1 + 4 * height
+        and y0 - 5 * height <= word.middle <= y1 + 5 * height
+    ]
+    texts = reader.read([crop_of(sheet, word) for word in near[:MOST_UNITS]]) if near else []
+    return [unit for text in texts if (unit := unit_of(text.text))]
+
+
+def _assumed_unit(largest: float) -> tuple[AxisUnit | None, AxisProblem | None]:
+    """The only unit that a largest number can have; 8 to 30 may be metres of none or centimetres of tissue."""
+    code = AxisProblemCode.UNIT_ASSUMED
+    if largest >= SURELY_CM_PER_S:
+        return AxisUnit.CM_PER_S, AxisProblem(code, "no unit was read; numbers this large must be cm/s")
+    if largest <= SURELY_M_PER_S:
+        return AxisUnit.M_PER_S, AxisProblem(code, "no unit was read; numbers this small are taken for m/s")
+    return None, AxisProblem(AxisProblemCode.UNIT_UNKNOWN, "no unit was read, and the numbers fit both cm/s and m/s")
+
+
+def _checked(
+    sheet: Sheet, marks: Marks, read: _ReadColumn, line: NumberLine, unit: AxisUnit
+) -> VelocityAxis | AxisProblem:
+    largest = max(number.magnitude for number in line.fitting) * M_PER_S[unit]
+    if not SPEEDS_MPS[0] <= largest <= SPEEDS_MPS[1]:
+        return AxisProblem(AxisProblemCode.IMPLAUSIBLE, "the numbers of the axis are no velocities of blood or tissue")
+    ticks, tick_box = _ticks_of(sheet, marks.strokes, read, line)
+    refined = _through_ticks(line, ticks)
+    if refined is None:
+        return AxisProblem(AxisProblemCode.TICKS_DISAGREE, "the tick marks do not lie where the numbers say")
+    step, zero_row = refined
+    boxes = [number.word.box for number in line.fitting] + [word.box for _, word in read.units]
+    corners = np.array(boxes + ([tick_box] if tick_box else []))
+    return VelocityAxis(
+        mps_per_px=step * M_PER_S[unit],
+        zero_row=zero_row,
+        ticks=_axis_ticks(line, zero_row - line.zero_row, M_PER_S[unit]),
+        confidence=_confidence(read, line, len(ticks)),
+        box=(*corners[:, :2].min(axis=0).tolist(), *corners[:, 2:].max(axis=0).tolist()),
+        print_px=read.column.height,
+    )
+
+
+def _axis_ticks(line: NumberLine, offset: float, factor: float) -> tuple[AxisTick, ...]:
+    """The numbers that the scale rests on, moved from their print to where they count."""
+    return tuple(
+        AxisTick(number.row + offset, math.copysign(number.magnitude, line.value(number.row)) * factor, number.text)
+        for number in sorted(line.fitting, key=lambda number: number.row)
+    )
+
+
+def _confidence(read: _ReadColumn, line: NumberLine, ticks: int) -> float:
+    """More agreeing numbers, ticks beside them and a unit raise it; strangers and wrong signs lower it."""
+    score = 0.45 + 0.08 * min(len(line.fitting) - FEWEST_NUMBERS, 4)
+    score += 0.12 * (ticks >= FEWEST_NUMBERS) + 0.1 * bool(read.units)
+    score -= 0.08 * len(line.others) + 0.04 * line.wrong_signs
+    return float(np.clip(score, 0.05, 0.99)) * float(np.mean(read.scores))
+
+
+@dataclass(frozen=True, slots=True)
+class _Tick:
+    """A tick mark beside a word of known value."""
+
+    value: float
+    print_row: float
+    row: float
+
+
+def _ticks_of(sheet: Sheet, strokes: Strokes, read: _ReadColumn, line: NumberLine) -> tuple[list[_Tick], Box | None]:
+    """The tick marks beside numbers, and beside a unit that stands at zero; and the box they stand in."""
+    height = read.column.height
+    marked = [(number.word, math.copysign(number.magnitude, line.value(number.row))) for number in line.fitting]
+    marked += [(word, 0.0) for _, word in read.units if abs(word.middle - line.zero_row) <= 0.4 * height]
+    span = _tick_span([strokes_beside(word, strokes) for word, _ in marked])
+    if span is None:
+        return [], None
+    rows = _stroke_rows(sheet, span)
+    ticks = []
+    for word, value in marked:
+        off = np.abs(rows - word.middle)
+        if len(rows) and off.min() <= 0.35 * word.height + 1:
+            ticks.append(_Tick(value, word.middle, float(rows[off.argmin()])))
+    tops = [tick.row for tick in ticks] or [0.0]
+    return ticks, (span[0], int(min(tops)) - 3, span[1], int(max(tops)) + 4)
+
+
+def _tick_span(beside: Sequence[NDArray[np.int32]]) -> tuple[int, int] | None:
+    """Columns from where to where the strokes reach that most words have beside them."""
+    boxes = [(place, box) for place, group in enumerate(beside) for box in group]
+    if not boxes:
+        return None
+    edges = np.array([(box[0], box[2]) for _, box in boxes])
+    shared = [np.abs(edges[:, end] - edge[end]) <= 1.5 for edge in edges for end in (0, 1)]
+    best = max(shared, key=lambda members: len({boxes[place][0] for place in np.flatnonzero(members)}))
+    if len({boxes[place][0] for place in np.flatnonzero(best)}) < 2:
+        return None
+    return int(np.median(edges[best, 0])), int(np.median(edges[best, 1]))
+
+
+def _stroke_rows(sheet: Sheet, span: tuple[int, int]) -> NDArray[np.float64]:
+    """Rows of the strokes within columns, to a part of a pixel: the centres of their light."""
+    light = sheet.grey[:, span[0] : span[1]].astype(np.float64).mean(axis=1)
+    light -= np.percentile(light, 20)
+    bright_rows = light > 0.4 * np.percentile(light, 99.5)
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], bright_rows, [False]))))
+    centres = []
+    for first, last in edges.reshape(-1, 2):
+        if last - first <= 2 * STROKE_THICKEST_PX:
+            window = slice(max(first - 1, 0), last + 1)
+            weight = np.clip(light[window], 0, None)
+            centres.append(float((weight * np.arange(window.start, window.start + len(weight))).sum() / weight.sum()))
+    return np.array(centres)
+
+
+def _through_ticks(line: NumberLine, ticks: Sequence[_Tick]) -> tuple[float, float] | None:
+    """Step and zero row by the ticks; where there are only two, the numbers moved by what these lie off.
+
+    None when ticks and numbers disagree.
+    """
+    if len(ticks) < 2:
+        return line.step, line.zero_row
+    rows, values = np.array([tick.row for tick in ticks]), np.array([tick.value for tick in ticks])
+    if len(ticks) < FEWEST_NUMBERS:
+        return line.step, line.zero_row + float(np.mean(rows - [tick.print_row for tick in ticks]))
+    slope, at_zero = np.polyfit(rows, values, 1)
+    off = np.abs(rows + (at_zero - values) / slope)
+    if abs(-slope / line.step - 1) > LARGEST_TICK_DISAGREEMENT or float(off.max()) > TICK_TOLERANCE_PX:
+        return None
+    return -float(slope), -float(at_zero / slope)
