@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import combinations, product
+from itertools import combinations
 
 import numpy as np
 
@@ -119,7 +119,7 @@ def line_through(numbers: Sequence[AxisNumber], *, tolerance_px: float) -> Numbe
     lines = [
         line
         for first, second in combinations(sure, 2)
-        for signs in product((1, -1), repeat=2)
+        for signs in ((1, 1), (1, -1), (-1, 1), (-1, -1))
         if (line := _through(first, second, signs, sure, tolerance_px))
     ]
     return _refined(max(lines, key=_support), numbers) if lines else None

@@ -1,12 +1,10 @@
 """Reading the axes of a picture: from pixels to a display, its scale and how sure it is."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import numpy as np
-
-from echomine.doppler.axis import AxisProblem, AxisProblemCode, AxisReading, TextReader, TimeSource
+from echomine.doppler.axis import AxisProblem, AxisProblemCode, AxisReading, TextReader
 from echomine.doppler.display import Pixels
-from echomine.doppler.display_box import DisplayPlace, find_display
+from echomine.doppler.display_box import find_display
 from echomine.doppler.marks import Sheet, marks_of, sheet_of
 from echomine.doppler.region import Box
 from echomine.doppler.velocity_axis import VelocityAxis, find_velocity_axis

@@ -15,7 +15,7 @@ from echomine.doppler.display import Pixels
 from echomine.doppler.region import Box
 
 LARGEST_SIDE_PX = 2400
-"""Larger pictures are shrunk before anything is looked for: print and ticks survive it, time and memory stay bounded."""
+"""Larger pictures are shrunk first: print and ticks survive it, time and memory stay bounded."""
 LIGHT_PAPER = 128
 """A picture whose middle level is above this is dark on light."""
 GLYPH_HEIGHTS = (4, 60)
@@ -114,8 +114,8 @@ def sheet_of(pixels: Pixels) -> Sheet:
 def _over_channels(pixels: Pixels, choose: Callable[[Pixels, Pixels], object]) -> Pixels:
     if pixels.ndim == 2:
         return np.ascontiguousarray(pixels)
-    red, green, blue = cv2.split(np.ascontiguousarray(pixels))
-    return np.asarray(choose(np.asarray(choose(red, green)), blue), dtype=np.uint8)
+    red, green, blue = (np.ascontiguousarray(pixels[..., place]) for place in range(3))
+    return np.asarray(choose(np.asarray(choose(red, green), dtype=np.uint8), blue), dtype=np.uint8)
 
 
 def marks_of(sheet: Sheet, share: float) -> Marks:
@@ -177,7 +177,7 @@ def _neighbours(glyphs: NDArray[np.int32], dots: NDArray[np.int32]) -> NDArray[n
     overlap = np.minimum(y1[:, None], y1[None]) - np.maximum(y0[:, None], y0[None])
     alike = np.maximum(height[:, None], height[None]) <= 1.8 * smaller
     line = (overlap >= 0.6 * smaller) & alike
-    close = line & (gap <= 0.55 * smaller + 1)
+    close: NDArray[np.bool_] = line & (gap <= 0.55 * smaller + 1)
     for left, right in np.argwhere(line & ~close & (gap <= 1.1 * smaller) & (x0[:, None] < x0[None])).tolist():
         close[left, right] = _dot_between(glyphs[left], glyphs[right], dots)
     _, groups = connected_components(csr_array(close), directed=False)
@@ -201,10 +201,11 @@ def _is_tick(bodies: NDArray[np.int32], strokes: NDArray[np.int32]) -> NDArray[n
     same_row = np.abs(middle[:, None] - middle[None]) <= 2
     sign_follows = same_row & (strokes[None, :, 0] > strokes[:, None, 2])
     sign_follows &= strokes[None, :, 0] - strokes[:, None, 2] <= 2 * (strokes[:, 2] - strokes[:, 0])[:, None]
-    telling = ~before.any(axis=1) | (sign_follows & before.any(axis=1)[None]).any(axis=1)
-    aligned = np.abs(strokes[:, None, 0] - strokes[None, :, 0]) <= 1
+    worded = np.asarray(before.any(axis=1))
+    telling = ~worded | np.asarray((sign_follows & worded[None, :]).any(axis=1))
+    aligned: NDArray[np.bool_] = np.abs(strokes[:, None, 0] - strokes[None, :, 0]) <= 1
     aligned &= np.abs(strokes[:, None, 3] - strokes[:, None, 1] - (strokes[None, :, 3] - strokes[None, :, 1])) <= 1
-    return np.asarray((aligned & telling[None]).any(axis=1) & (aligned.sum(axis=1) >= 3))
+    return np.asarray((aligned & telling[None, :]).any(axis=1) & (aligned.sum(axis=1) >= 3))
 
 
 def _with_sign(body: Box, strokes: NDArray[np.int32]) -> Box:

@@ -75,28 +75,32 @@ def find_velocity_axis(sheet: Sheet, marks: Marks, reader: TextReader) -> Veloci
     """The velocity axis of a sheet, or why there is none to trust."""
     problems: list[AxisProblem] = []
     for column in axis_columns(marks)[:MOST_COLUMNS]:
-        found = _axis_of(sheet, marks, column, reader)
-        if isinstance(found, VelocityAxis):
-            return found
-        problems.append(found)
+        try:
+            return _axis_of(sheet, marks, column, reader)
+        except _RefusedError as refused:
+            problems.append(refused.problem)
     none = AxisProblem(AxisProblemCode.NO_NUMBERS, "no column of numbers was found in the picture")
     return tuple(problems) or (none,)
 
 
-def _axis_of(sheet: Sheet, marks: Marks, column: Column, reader: TextReader) -> VelocityAxis | AxisProblem:
+class _RefusedError(Exception):
+    """A column is no velocity axis, or none to trust."""
+
+    def __init__(self, code: AxisProblemCode, message: str) -> None:
+        super().__init__(message)
+        self.problem = AxisProblem(code, message)
+
+
+def _axis_of(sheet: Sheet, marks: Marks, column: Column, reader: TextReader) -> VelocityAxis:
     read = _read_column(sheet, column, reader)
     line = line_through(read.numbers, tolerance_px=max(1.5, 0.15 * column.height))
     if line is None or len(line.fitting) < FEWEST_NUMBERS:
-        return AxisProblem(AxisProblemCode.FEW_NUMBERS, "a column of print holds fewer than three numbers of one scale")
+        raise _RefusedError(AxisProblemCode.FEW_NUMBERS, "a column of print holds fewer than three numbers of a scale")
     if len(line.others) * 2 >= len(line.fitting):
-        return AxisProblem(AxisProblemCode.NUMBERS_DISAGREE, "the numbers of the axis do not lie on one scale")
+        raise _RefusedError(AxisProblemCode.NUMBERS_DISAGREE, "the numbers of the axis do not lie on one scale")
     unit, problem = _unit(sheet, marks, read, line, reader)
-    if unit is None:
-        return problem or AxisProblem(AxisProblemCode.UNIT_UNKNOWN, "the unit of the axis is unknown")
     axis = _checked(sheet, marks, read, line, unit)
-    if isinstance(axis, VelocityAxis) and problem:
-        return replace(axis, problems=(problem,), confidence=axis.confidence * 0.8)
-    return axis
+    return replace(axis, problems=(problem,), confidence=axis.confidence * 0.8) if problem else axis
 
 
 def _read_column(sheet: Sheet, column: Column, reader: TextReader) -> _ReadColumn:
@@ -144,15 +148,16 @@ def crop_of(sheet: Sheet, word: Word) -> Pixels:
 
 def _unit(
     sheet: Sheet, marks: Marks, read: _ReadColumn, line: NumberLine, reader: TextReader
-) -> tuple[AxisUnit | None, AxisProblem | None]:
+) -> tuple[AxisUnit, AxisProblem | None]:
     seen = [unit for unit, _ in read.units] or _units_around(sheet, marks, read.column, reader)
     if AxisUnit.FREQUENCY in seen:
-        return None, AxisProblem(AxisProblemCode.FREQUENCY_SCALE, "the axis counts kHz, not velocity")
-    if seen and len(set(seen)) == 1:
-        return seen[0], None
+        raise _RefusedError(AxisProblemCode.FREQUENCY_SCALE, "the axis counts kHz, not velocity")
+    if len(set(seen)) > 1:
+        raise _RefusedError(AxisProblemCode.UNIT_UNKNOWN, "two units stand at the axis")
     if seen:
-        return None, AxisProblem(AxisProblemCode.UNIT_UNKNOWN, "two units stand at the axis")
-    return _assumed_unit(max(number.magnitude for number in line.fitting))
+        return seen[0], None
+    unit = _assumed_unit(line)
+    return unit, AxisProblem(AxisProblemCode.UNIT_ASSUMED, f"no unit was read; the numbers can only be {unit}")
 
 
 def _units_around(sheet: Sheet, marks: Marks, column: Column, reader: TextReader) -> list[AxisUnit]:
@@ -173,26 +178,24 @@ def _units_around(sheet: Sheet, marks: Marks, column: Column, reader: TextReader
     return [unit for text in texts if (unit := unit_of(text.text))]
 
 
-def _assumed_unit(largest: float) -> tuple[AxisUnit | None, AxisProblem | None]:
-    """The only unit that a largest number can have; 8 to 30 may be metres of none or centimetres of tissue."""
-    code = AxisProblemCode.UNIT_ASSUMED
+def _assumed_unit(line: NumberLine) -> AxisUnit:
+    """The only unit that the numbers can have; a scale of depths has neither a sign nor a velocity that large."""
+    largest = max(number.magnitude for number in line.fitting)
     if largest >= SURELY_CM_PER_S:
-        return AxisUnit.CM_PER_S, AxisProblem(code, "no unit was read; numbers this large must be cm/s")
-    if largest <= SURELY_M_PER_S:
-        return AxisUnit.M_PER_S, AxisProblem(code, "no unit was read; numbers this small are taken for m/s")
-    return None, AxisProblem(AxisProblemCode.UNIT_UNKNOWN, "no unit was read, and the numbers fit both cm/s and m/s")
+        return AxisUnit.CM_PER_S
+    if largest <= SURELY_M_PER_S and any(number.sign < 0 for number in line.fitting):
+        return AxisUnit.M_PER_S
+    raise _RefusedError(AxisProblemCode.UNIT_UNKNOWN, "no unit was read, and the numbers fit more than one")
 
 
-def _checked(
-    sheet: Sheet, marks: Marks, read: _ReadColumn, line: NumberLine, unit: AxisUnit
-) -> VelocityAxis | AxisProblem:
+def _checked(sheet: Sheet, marks: Marks, read: _ReadColumn, line: NumberLine, unit: AxisUnit) -> VelocityAxis:
     largest = max(number.magnitude for number in line.fitting) * M_PER_S[unit]
     if not SPEEDS_MPS[0] <= largest <= SPEEDS_MPS[1]:
-        return AxisProblem(AxisProblemCode.IMPLAUSIBLE, "the numbers of the axis are no velocities of blood or tissue")
+        raise _RefusedError(AxisProblemCode.IMPLAUSIBLE, "the numbers of the axis are no velocities of blood or tissue")
     ticks, tick_box = _ticks_of(sheet, marks.strokes, read, line)
     refined = _through_ticks(line, ticks)
     if refined is None:
-        return AxisProblem(AxisProblemCode.TICKS_DISAGREE, "the tick marks do not lie where the numbers say")
+        raise _RefusedError(AxisProblemCode.TICKS_DISAGREE, "the tick marks do not lie where the numbers say")
     step, zero_row = refined
     boxes = [number.word.box for number in line.fitting] + [word.box for _, word in read.units]
     corners = np.array(boxes + ([tick_box] if tick_box else []))
