@@ -1,0 +1,144 @@
+"""Training of the 2D U-Net on short-axis cine MR (Isensee 2017), in a form that two cores can train."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from monai.losses.dice import DiceCELoss
+from torch import Tensor, nn
+
+from echomine.domain.errors import ConfigurationError, UsageError
+from echomine.learning.checkpoints import CheckpointFile
+from echomine.learning.slice_augmentation import SliceAugmentation, random_windows
+from echomine.learning.training import Batch, ProgressCallback, TrainingPlan, TrainingSummary, fit
+from echomine.models.segmentation.cine_preparation import (
+    CinePreparation,
+    Mask,
+    Volume,
+    prepared_mask,
+    prepared_volume,
+)
+from echomine.models.segmentation.isensee import IsenseeConfig, IsenseeUNet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledVolume:
+    """A volume with its mask.
+
+    Attributes:
+        name: Of patient and instant.
+        image: (Z, Y, X) grey values.
+        mask: (Z, Y, X) class numbers.
+        spacing_mm: Of z, y, x.
+    """
+
+    name: str
+    image: Volume
+    mask: Mask
+    spacing_mm: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CineTraining:
+    """Settings of one network of the ensemble.
+
+    Attributes:
+        base: Filters of the first level; 48 in the paper.
+        epochs, learning_rate, batch_size: Of AdamW with a cosine.
+        preparation: The pixel side.
+        augmentation: How slices are changed.
+        precision: ``32``, ``bf16`` or ``auto``.
+    """
+
+    base: int = 16
+    epochs: int = 80
+    learning_rate: float = 2e-3
+    batch_size: int = 8
+    preparation: CinePreparation = field(default_factory=CinePreparation)
+    augmentation: SliceAugmentation = field(default_factory=SliceAugmentation)
+    precision: str = "bf16"
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 2:
+            raise ConfigurationError(f"batch normalisation needs 2 or more slices a batch, got {self.batch_size}")
+
+
+class SliceSource:
+    """Slices of all volumes on one canvas, as batches of changed windows."""
+
+    def __init__(self, volumes: Sequence[LabelledVolume], config: CineTraining, *, classes: int = 4) -> None:
+        if not volumes:
+            raise UsageError("there is nothing to train on: no labelled volume was given")
+        plan = config.preparation
+        images = [prepared_volume(one.image, one.spacing_mm, plan) for one in volumes]
+        masks = [prepared_mask(one.mask, one.spacing_mm, plan, classes=classes) for one in volumes]
+        self.config = config
+        self.images = _on_canvas(images)[:, None]
+        self.masks = _on_canvas(masks)
+        self.centres = torch.stack([_centre(mask) for mask in self.masks])
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches of an epoch."""
+        return max(1, len(self.images) // self.config.batch_size)
+
+    def epoch(self, generator: torch.Generator) -> Iterator[Batch]:
+        """Every slice about once, in a new order, each changed in a new way."""
+        order = torch.randperm(len(self.images), generator=generator)
+        for first in range(0, self.steps_per_epoch * self.config.batch_size, self.config.batch_size):
+            chosen = order[first : first + self.config.batch_size]
+            images, masks = random_windows(
+                self.images[chosen], self.masks[chosen], self.centres[chosen], self.config.augmentation, generator
+            )
+            yield images.contiguous(memory_format=torch.channels_last), masks
+
+    def validation(self) -> Iterator[Batch]:
+        """Nothing: the length of the training is fixed, so that no patient is used to choose it."""
+        return iter(())
+
+
+def train_cine_network(
+    volumes: Sequence[LabelledVolume],
+    config: CineTraining,
+    *,
+    seed: int,
+    checkpoint: CheckpointFile | None = None,
+    on_progress: ProgressCallback | None = None,
+) -> tuple[IsenseeUNet, TrainingSummary]:
+    """A 2D network trained on all slices of the volumes; the same seed gives the same weights on one machine.
+
+    Raises:
+        UsageError: If there are no volumes.
+    """
+    torch.manual_seed(seed)
+    network = IsenseeUNet(IsenseeConfig(base=config.base)).to(memory_format=torch.channels_last)
+    plan = TrainingPlan(epochs=config.epochs, learning_rate=config.learning_rate, precision=config.precision)
+    source = SliceSource(volumes, config)
+    summary = fit(network, source, _loss, plan, seed=seed, checkpoint=checkpoint, on_progress=on_progress)
+    return network, summary
+
+
+_dice_and_entropy = DiceCELoss(to_onehot_y=True, softmax=True, include_background=False, batch=True)
+
+
+def _loss(network: nn.Module, batch: Batch) -> Tensor:
+    images, masks = batch
+    loss: Tensor = _dice_and_entropy(network(images).float(), masks[:, None])
+    return loss
+
+
+def _on_canvas(volumes: Sequence[np.ndarray]) -> Tensor:
+    """All slices (N, H, W), each volume centred on the smallest canvas that holds all of them."""
+    rows, columns = (max(volume.shape[axis] for volume in volumes) for axis in (1, 2))
+    placed = []
+    for volume in volumes:
+        top, left = (rows - volume.shape[1]) // 2, (columns - volume.shape[2]) // 2
+        pads = ((0, 0), (top, rows - volume.shape[1] - top), (left, columns - volume.shape[2] - left))
+        placed.append(np.pad(volume, pads, mode="constant", constant_values=volume.min()))
+    return torch.from_numpy(np.concatenate(placed))
+
+
+def _centre(mask: Tensor) -> Tensor:
+    places = mask.nonzero().float()
+    return places.mean(dim=0) if len(places) else torch.full((2,), float("nan"))

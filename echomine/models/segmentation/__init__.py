@@ -1,0 +1,1 @@
+"""Networks that give a class to every pixel."""
