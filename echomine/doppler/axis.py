@@ -50,9 +50,8 @@ class AxisProblem:
 class TimeSource(StrEnum):
     """Where the time scale of a picture comes from, the surest first."""
 
-    NUMBERS = "numbers"
     TICKS = "ticks"
-    SWEEP = "sweep_speed"
+    HEART_RATE = "heart_rate"
     NONE = "none"
 
 

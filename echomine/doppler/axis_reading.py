@@ -5,8 +5,9 @@ from dataclasses import replace
 from echomine.doppler.axis import AxisProblem, AxisProblemCode, AxisReading, TextReader
 from echomine.doppler.display import Pixels
 from echomine.doppler.display_box import find_display
-from echomine.doppler.marks import Sheet, marks_of, sheet_of
+from echomine.doppler.marks import Marks, Sheet, marks_of, sheet_of
 from echomine.doppler.region import Box
+from echomine.doppler.time_axis import find_time_scale
 from echomine.doppler.velocity_axis import VelocityAxis, find_velocity_axis
 
 SHARES = (0.6, 0.8, 0.35)
@@ -28,25 +29,29 @@ def read_axis(pixels: Pixels, reader: TextReader) -> AxisReading:
         marks = marks_of(sheet, share)
         found = find_velocity_axis(sheet, marks, reader)
         if isinstance(found, VelocityAxis):
-            return _reading(sheet, found, pixels.shape[:2])
+            return _reading(sheet, marks, found, reader, pixels.shape[:2])
         problems = problems or found
     return AxisReading(problems=problems)
 
 
-def _reading(sheet: Sheet, axis: VelocityAxis, size: tuple[int, ...]) -> AxisReading:
+def _reading(sheet: Sheet, marks: Marks, axis: VelocityAxis, reader: TextReader, size: tuple[int, ...]) -> AxisReading:
     place = find_display(sheet, axis.box, zero_row=axis.zero_row, print_px=axis.print_px)
     if place is None:
         problem = AxisProblem(AxisProblemCode.NO_DISPLAY, "numbers of an axis stand beside nothing that is a display")
         return AxisReading(problems=(problem,))
+    time = find_time_scale(sheet, marks, place.box, reader)
+    kept = (axis.box, time.box) if time.box else (axis.box,)
     return AxisReading(
         box=_in_picture(place.box, sheet, size),
         mps_per_px=axis.mps_per_px / sheet.scale,
         baseline_row=_row_in_picture(axis.zero_row, sheet),
+        s_per_px=time.s_per_px / sheet.scale if time.s_per_px else None,
+        time_source=time.source,
         confidence=axis.confidence,
         ticks=tuple(replace(tick, row=_row_in_picture(tick.row, sheet)) for tick in axis.ticks),
         side=place.side,
-        kept_boxes=(_in_picture(axis.box, sheet, size),),
-        problems=axis.problems,
+        kept_boxes=tuple(_in_picture(box, sheet, size) for box in kept),
+        problems=axis.problems + time.problems,
     )
 
 

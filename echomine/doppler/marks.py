@@ -22,6 +22,8 @@ GLYPH_HEIGHTS = (4, 60)
 MOST_GLYPHS = 1500
 """More pieces than this are texture, no print."""
 STROKE_LONGEST_PX, STROKE_THICKEST_PX = 40, 7
+CROP_MARGIN = 0.35
+"""Heights of ground around the print that is handed to a recogniser."""
 SOLID = 0.7
 """Share of its box that a stroke fills."""
 
@@ -141,6 +143,15 @@ def bright(sheet: Sheet, share: float) -> Pixels:
     ground, top = float(np.median(sample)), float(np.percentile(sample, 99.9))
     level = ground + share * max(top - ground, 40.0)
     return np.asarray(cv2.threshold(sheet.grey, level, 255, cv2.THRESH_BINARY)[1])
+
+
+def crop_of(sheet: Sheet, word: Word) -> Pixels:
+    """The print of a word alone, on a margin of its ground, so that ticks beside it are not read as signs."""
+    x0, y0, x1, y1 = word.box
+    cut = sheet.grey[max(y0 - 1, 0) : y1 + 1, max(x0 - 1, 0) : x1 + 1]
+    margin = max(2, round(CROP_MARGIN * word.height))
+    ground = float(np.percentile(cut, 10))
+    return np.asarray(cv2.copyMakeBorder(cut, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=[ground]))
 
 
 def _long_lines(mask: Pixels) -> Pixels:

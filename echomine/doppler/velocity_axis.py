@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,16 +18,13 @@ from echomine.doppler.axis_numbers import (
     number_of,
     unit_of,
 )
-from echomine.doppler.display import Pixels
-from echomine.doppler.marks import STROKE_THICKEST_PX, Marks, Sheet, Strokes, Word
+from echomine.doppler.marks import STROKE_THICKEST_PX, Marks, Sheet, Strokes, Word, crop_of
 from echomine.doppler.region import Box
 
 MOST_COLUMNS = 4
 """Columns of print that are read before giving up, for bounded time."""
 FIRST_WORDS = 6
 """Words of a column that are read first; the others only when these leave it open."""
-CROP_MARGIN = 0.35
-"""Heights of ground around the print that is handed to the recogniser."""
 TICK_TOLERANCE_PX = 1.2
 LARGEST_TICK_DISAGREEMENT = 0.02
 """Share by which the scales through numbers and through ticks may differ."""
@@ -135,15 +131,6 @@ def _spread(words: Sequence[Word], count: int) -> list[Word]:
 def _settled(texts: dict[Word, ReadText]) -> bool:
     numbers = [number_of(word, text.text, text.score) for word, text in texts.items()]
     return sum(number is not None for number in numbers) >= 4 and any(unit_of(text.text) for text in texts.values())
-
-
-def crop_of(sheet: Sheet, word: Word) -> Pixels:
-    """The print of a word alone, on a margin of its ground, so that ticks beside it are not read as signs."""
-    x0, y0, x1, y1 = word.box
-    cut = sheet.grey[max(y0 - 1, 0) : y1 + 1, max(x0 - 1, 0) : x1 + 1]
-    margin = max(2, round(CROP_MARGIN * word.height))
-    ground = float(np.percentile(cut, 10))
-    return np.asarray(cv2.copyMakeBorder(cut, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=[ground]))
 
 
 def _unit(
