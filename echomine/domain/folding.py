@@ -1,7 +1,7 @@
 """Folding several findings into one per valve and disease."""
 
 from collections.abc import Iterable
-from itertools import groupby
+from itertools import groupby, product
 
 from echomine.domain.records import Finding
 from echomine.domain.severity import SeverityInterval
@@ -16,6 +16,7 @@ _STRENGTH: dict[Assertion, int] = {
     Assertion.HYPOTHETICAL: 5,
     Assertion.FAMILY: 6,
 }
+_PLACE: dict[tuple[Valve, Disease], int] = {pair: place for place, pair in enumerate(product(Valve, Disease))}
 
 
 def fold_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -38,11 +39,13 @@ def fold_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     )
 
 
-def _pair(finding: Finding) -> tuple[int, int]:
-    return list(Valve).index(finding.valve), list(Disease).index(finding.disease)
+def _pair(finding: Finding) -> int:
+    return _PLACE[finding.valve, finding.disease]
 
 
 def _fold_one(findings: list[Finding]) -> Finding:
+    if len(findings) == 1:
+        return findings[0]
     strongest = min((finding.assertion for finding in findings), key=_STRENGTH.__getitem__)
     kept = [finding for finding in findings if finding.assertion is strongest]
     severity = SeverityInterval.unspecified()

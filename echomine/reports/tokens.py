@@ -8,12 +8,13 @@ from the text alone: no label enters.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import chain
 
 from echomine.domain.folding import fold_findings
 from echomine.domain.records import Finding
-from echomine.domain.severity import GRADES
+from echomine.domain.severity import GRADES, SeverityInterval
 from echomine.domain.vocabulary import FLOW_DISEASES, Assertion, Disease, Severity, Valve
 
 _UNIT_SCALE: dict[str, tuple[str, float]] = {
@@ -50,10 +51,10 @@ _UNIT = (
 )
 _TOKEN = re.compile(
     rf"""
-    (?P<low>{_NUMBER}) (?:\s?(?:-|–|to)\s?(?P<high>{_NUMBER}))? \s? (?P<unit>(?:{_UNIT})(?![^\W\d_])|%)
+    (?P<word>[^\W\d_]+(?:'[^\W\d_]+)?)
+    | (?P<low>{_NUMBER}) (?:\s?(?:-|–|to)\s?(?P<high>{_NUMBER}))? \s? (?P<unit>(?:{_UNIT})(?![^\W\d_])|%)
     | (?P<plus>\d(?:\s?(?:-|–|to)\s?\d)?\s?\+)
     | (?P<number>{_NUMBER})
-    | (?P<word>[^\W\d_]+(?:'[^\W\d_]+)?)
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -110,24 +111,30 @@ def _measurement_token(value: str, unit: str) -> str:
     return f"{name}_{middle:g}"
 
 
-def _tokens_of_finding(finding: Finding, stated: set[tuple[Valve, Disease]]) -> list[str]:
-    stem = f"{finding.valve}|{finding.disease}"
-    if finding.disease is Disease.NORMAL:
-        unsaid = [disease for disease in FLOW_DISEASES if (finding.valve, disease) not in stated]
-        return [stem, *(f"{finding.valve}|{disease}|absent" for disease in unsaid)]
-    if finding.assertion is Assertion.NEGATED:
-        return [f"{stem}|absent"]
-    if finding.assertion is not Assertion.PRESENT:
-        return [f"{stem}|{finding.assertion}"]
-    return _present_tokens(stem, finding)
+def _tokens_of_finding(finding: Finding, stated: set[tuple[Valve, Disease]]) -> Sequence[str]:
+    if finding.disease is not Disease.NORMAL:
+        return _tokens_of_lesion(finding.valve, finding.disease, finding.assertion, finding.severity)
+    unsaid = [disease for disease in FLOW_DISEASES if (finding.valve, disease) not in stated]
+    return [f"{finding.valve}|{Disease.NORMAL}", *(f"{finding.valve}|{disease}|absent" for disease in unsaid)]
 
 
-def _present_tokens(stem: str, finding: Finding) -> list[str]:
-    interval = finding.severity
-    if not interval.is_specified:
+@lru_cache(maxsize=1 << 14)  # more than there are combinations
+def _tokens_of_lesion(
+    valve: Valve, disease: Disease, assertion: Assertion, severity: SeverityInterval
+) -> tuple[str, ...]:
+    stem = f"{valve}|{disease}"
+    if assertion is Assertion.NEGATED:
+        return (f"{stem}|absent",)
+    if assertion is not Assertion.PRESENT:
+        return (f"{stem}|{assertion}",)
+    return tuple(_present_tokens(stem, severity))
+
+
+def _present_tokens(stem: str, severity: SeverityInterval) -> list[str]:
+    if not severity.is_specified:
         return [f"{stem}|unspecified", f"{stem}|>=trace"]
-    if interval.high is Severity.NONE:
+    if severity.high is Severity.NONE:
         return [f"{stem}|absent"]
-    grades = [f"{stem}|{grade.word}" for grade in GRADES if interval.contains(grade)]
-    ladder = [f"{stem}|>={grade.word}" for grade in GRADES if Severity.NONE < grade <= interval.grade]
+    grades = [f"{stem}|{grade.word}" for grade in GRADES if severity.contains(grade)]
+    ladder = [f"{stem}|>={grade.word}" for grade in GRADES if Severity.NONE < grade <= severity.grade]
     return grades + ladder
