@@ -6,8 +6,7 @@
 Every fifth patient is held out. A paragraph of theirs is inferred and its nearest paragraphs vote; the vote is compared
 with what the extractor reads in the paragraph itself, for each stenosis and regurgitation it states. So the table says
 how much of valve, disease and grade a space keeps: an upper bound for every image that is mapped into it. No truth
-    table
-is read.
+table is read.
 """
 
 import argparse

@@ -1,8 +1,7 @@
 """The paragraph index: nearest paragraphs of a query vector, filtered before the search."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +18,11 @@ from echomine.retrieval.array_files import (
     json_to_bytes,
 )
 from echomine.retrieval.columns import ParagraphColumns, ParagraphFilter
-from echomine.retrieval.vector_index import NOBODY, IndexConfig, RowOwners, VectorIndex
+from echomine.retrieval.vector_index import NOBODY, IndexConfig, Ranking, RowOwners, VectorIndex
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Neighbour:
-    """A paragraph near a query.
+class Neighbour(NamedTuple):
+    """A paragraph near a query; a named tuple, for a batch of queries makes thousands.
 
     Attributes:
         paragraph_id: The paragraph.
@@ -54,6 +52,7 @@ class ParagraphIndex:
         self._vectors = vectors
         self._columns = columns
         self._alive = alive
+        self._ids: list[str] = columns.paragraph_ids.tolist()
         names, codes = np.unique(columns.patients, return_inverse=True)
         self._code_of = {name: code for code, name in enumerate(names.tolist()) if name}
         self._owners = np.asarray(codes, dtype=np.int64)
@@ -126,15 +125,7 @@ class ParagraphIndex:
         codes = np.array([self._code_of.get(patient, NOBODY) for patient in own], dtype=np.int64)
         mask = self._alive & self._columns.passing(wanted or ParagraphFilter())
         rankings = self._vectors.nearest(rows, k, mask, RowOwners(of_rows=self._owners, of_queries=codes))
-        return [
-            [
-                Neighbour(paragraph_id=name, score=score)
-                for name, score in zip(
-                    self._columns.paragraph_ids[ranking.rows].tolist(), ranking.scores.tolist(), strict=True
-                )
-            ]
-            for ranking in rankings
-        ]
+        return [self._neighbours(ranking) for ranking in rankings]
 
     def added(self, paragraphs: Sequence[Paragraph], vectors: NDArray[np.float32]) -> "ParagraphIndex":
         """This index with more paragraphs, without building it anew.
@@ -208,6 +199,10 @@ class ParagraphIndex:
         if len(vectors) != len(columns) or alive.size != len(columns):
             raise ArtifactError(f"the index holds {len(vectors)} vectors for {len(columns)} paragraphs: build it anew")
         return cls(vectors, columns, alive, text_space=text_space)
+
+    def _neighbours(self, ranking: Ranking) -> list[Neighbour]:
+        ids = map(self._ids.__getitem__, ranking.rows.tolist())
+        return list(map(Neighbour._make, zip(ids, ranking.scores.tolist(), strict=True)))
 
     def _check_query(self, rows: NDArray[np.float32], k: int, own: Sequence[str]) -> None:
         if rows.ndim != 2 or rows.shape[1] != self.size:

@@ -200,7 +200,7 @@ class VectorIndex:
 
         if self.config.gpu and self.is_exact and count <= _GPU_MOST and gpu_count():
             return self._fetch_on_gpu(queries, count, mask)
-        selector = faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
+        selector = None if mask.all() else faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
         scores, found = self._index.search(queries, count, params=self._parameters(selector))
         return np.asarray(scores), np.asarray(found)
 

@@ -6,9 +6,13 @@ the weighted mean, rounded, and never on the other side of that decision; the se
 quantiles around it.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import accumulate
+from operator import mul
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +29,7 @@ FLOW_PAIRS: tuple[tuple[Valve, Disease], ...] = tuple((valve, disease) for valve
 _FLOW_PLACE = {pair: place for place, pair in enumerate(FLOW_PAIRS)}
 _MIDDLE = 0.5
 _UNGRADED = len(GRADES)
+_SILENCE = (0.0,) * (len(GRADES) + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,13 +160,14 @@ class VoteTable:
     def __init__(self, readings: Mapping[str, Sequence[Reading]]) -> None:
         self._row = {name: row for row, name in enumerate(readings)}
         self._said = np.zeros((len(readings), len(FLOW_PAIRS)), dtype=bool)
-        self._voices = np.zeros((len(readings), len(FLOW_PAIRS), len(GRADES) + 1))
+        voices = np.zeros((len(readings), len(FLOW_PAIRS), len(GRADES) + 1))
         for row, spoken in enumerate(readings.values()):
             for reading in spoken:
                 place = _FLOW_PLACE.get((reading.valve, reading.disease))
                 if place is not None:
                     self._said[row, place] = True
-                    self._voices[row, place] += _voice(reading.severity)
+                    voices[row, place] += _voice(reading.severity)
+        self._voices = voices.reshape(len(readings), len(FLOW_PAIRS) * (len(GRADES) + 1))
 
     def vote(self, names: Sequence[str], scores: Sequence[float], config: VoteConfig) -> tuple[PairVote, ...]:
         """The outcome of paragraphs, nearest first, for each lesion with enough support.
@@ -176,11 +182,11 @@ class VoteTable:
         weights = _softmax(nearness, config.temperature)
         said = self._said[rows]
         support = weights @ said
-        voices = np.tensordot(weights, self._voices[rows], axes=1)
+        voices = (weights @ self._voices[rows]).reshape(len(FLOW_PAIRS), len(GRADES) + 1)
         return tuple(
             _outcome(
                 FLOW_PAIRS[place],
-                _Tally(float(support[place]), voices[place], float(nearness[said[:, place]].max())),
+                _Tally(float(support[place]), voices[place].tolist(), float(nearness[said[:, place]].max())),
                 config,
             )
             for place in np.flatnonzero((support >= config.min_support) & (support > 0)).tolist()
@@ -223,44 +229,43 @@ class _Tally:
 
     Args:
         support: Weight of those who speak.
-        voices: (8,) weight of each grade and, last, of a lesion without one.
+        voices: Weight of each of the seven grades and, last, of a lesion without one.
         top_score: Highest score among them.
     """
 
     __slots__ = ("support", "top_score", "voices")
 
-    def __init__(
-        self, support: float = 0.0, voices: NDArray[np.float64] | None = None, top_score: float = -np.inf
-    ) -> None:
+    def __init__(self, support: float = 0.0, voices: Sequence[float] = _SILENCE, top_score: float = -math.inf) -> None:
         self.support = support
-        self.voices = np.zeros(len(GRADES) + 1) if voices is None else voices
+        self.voices = voices
         self.top_score = top_score
 
     def add(self, weight: float, score: float, severity: SeverityInterval) -> None:
         """Counts one more voice."""
         self.support += weight
-        self.voices += weight * _voice(severity)
+        self.voices = [all_ + weight * own for all_, own in zip(self.voices, _voice(severity), strict=True)]
         self.top_score = max(self.top_score, score)
 
 
-def _voice(severity: SeverityInterval) -> NDArray[np.float64]:
-    """(8,) a whole vote: an interval is spread evenly over its grades, a lesion without a grade has the last place."""
-    voice = np.zeros(len(GRADES) + 1)
-    if severity.is_specified:
-        voice[severity.low : severity.high + 1] = 1 / (severity.high - severity.low + 1)
-    else:
-        voice[_UNGRADED] = 1.0
-    return voice
+@lru_cache(maxsize=64)
+def _voice(severity: SeverityInterval) -> tuple[float, ...]:
+    """A whole vote: an interval is spread evenly over its grades, a lesion without a grade has the last place."""
+    if not severity.is_specified:
+        return (*(0.0 for _ in GRADES), 1.0)
+    share = 1 / (severity.high - severity.low + 1)
+    return (*(share if severity.contains(grade) else 0.0 for grade in GRADES), 0.0)
 
 
 def _outcome(pair: tuple[Valve, Disease], tally: _Tally, config: VoteConfig) -> PairVote:
-    graded, ungraded = tally.voices[:_UNGRADED], float(tally.voices[_UNGRADED])
-    present = min(1.0, float(graded[Severity.MILD :].sum() + ungraded) / tally.support)
+    """The outcome of one pair; in plain numbers, for an array of seven costs more than it saves."""
+    graded, ungraded = tally.voices[:_UNGRADED], tally.voices[_UNGRADED]
+    present = min(1.0, (math.fsum(graded[Severity.MILD :]) + ungraded) / tally.support)
     is_present = present >= config.presence
     shares = _shares(graded, ungraded)
-    scale = np.arange(len(GRADES))
-    expected = float(shares @ scale) if shares.any() else float("nan")
+    is_graded = any(shares)
+    expected = math.fsum(map(mul, shares, GRADES)) if is_graded else math.nan
     grade, interval = _grade_and_interval(shares, expected, config.quantile, is_present=is_present)
+    variance = math.fsum(share * (grade - expected) ** 2 for share, grade in zip(shares, GRADES, strict=True))
     return PairVote(
         valve=pair[0],
         disease=pair[1],
@@ -270,32 +275,32 @@ def _outcome(pair: tuple[Valve, Disease], tally: _Tally, config: VoteConfig) -> 
         severity=interval,
         grade=grade,
         expected=expected,
-        spread=float(np.sqrt(shares @ (scale - expected) ** 2)) if shares.any() else 0.0,
+        spread=math.sqrt(variance) if is_graded else 0.0,
         top_score=tally.top_score,
-        shares=tuple(shares.tolist()),
+        shares=shares,
     )
 
 
-def _shares(graded: NDArray[np.float64], ungraded: float) -> NDArray[np.float64]:
+def _shares(graded: Sequence[float], ungraded: float) -> tuple[float, ...]:
     """Shares of the grades; a lesion without a grade counts like the present ones that have one.
 
     All are 0 where no grade can be told: nothing graded, or lesions in the majority and none of them graded.
     """
-    diseased = graded[Severity.MILD :].sum()
-    absent = graded[: Severity.MILD].sum()
-    if diseased:
-        factor = np.where(np.arange(len(GRADES)) >= Severity.MILD, 1 + ungraded / diseased, 1.0)
-        graded = graded * factor
-    elif ungraded >= absent:
-        return np.zeros(len(GRADES))
-    return np.asarray(graded / graded.sum())
+    absent, diseased = graded[: Severity.MILD], graded[Severity.MILD :]
+    of_disease = math.fsum(diseased)
+    if not of_disease and ungraded >= math.fsum(absent):
+        return _SILENCE[:_UNGRADED]
+    factor = 1 + ungraded / of_disease if of_disease else 1.0
+    weights = [*absent, *(weight * factor for weight in diseased)]
+    total = math.fsum(weights)
+    return tuple(weight / total for weight in weights)
 
 
 def _grade_and_interval(
-    shares: NDArray[np.float64], expected: float, quantile: float, *, is_present: bool
+    shares: Sequence[float], expected: float, quantile: float, *, is_present: bool
 ) -> tuple[Severity, SeverityInterval]:
     """The mean on the side of the decision, and quantiles around it, cut until their middle is the mean."""
-    if not shares.any():
+    if math.isnan(expected):
         return Severity.UNSPECIFIED, SeverityInterval.unspecified()
     nearest = Severity(int(expected + 0.5))
     grade = max(nearest, Severity.MILD) if is_present else min(nearest, Severity.TRACE)
@@ -309,7 +314,9 @@ def _grade_and_interval(
     return grade, SeverityInterval(low, high)
 
 
-def _quantile(shares: NDArray[np.float64], quantile: float) -> Severity:
+def _quantile(shares: Sequence[float], quantile: float) -> Severity:
     """The first grade up to which more than ``quantile`` of the weight lies, the graver at a tie."""
-    reached = np.cumsum(shares) > quantile + 1e-9
-    return GRADES[int(np.argmax(reached))] if reached.any() else GRADES[int(np.flatnonzero(shares)[-1])]
+    for grade, reached in zip(GRADES, accumulate(shares), strict=True):
+        if reached > quantile + 1e-9:
+            return grade
+    return max(grade for grade, share in zip(GRADES, shares, strict=True) if share)
