@@ -1,22 +1,181 @@
 """What is drawn over a spectral display: text, ECG, calipers, lines. It is no signal, so an envelope leaves it out."""
 
+import itertools
+from collections.abc import Iterable
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from echomine.doppler.display import Pixels
+from echomine.doppler.marks import Sheet, Strokes, Word, marks_of
+from echomine.doppler.region import Box
+
+Mask = NDArray[np.bool_]
+
+PRINT_SHARE = 0.93
+"""Print is brighter than the brightest flow: nearly the top of the scale."""
+FEWEST_PIECES = 2
+"""Bright lines of fewer glyphs may be speckle."""
+COLOUR_LEVELS = 45
+"""Levels between the channels of a pixel from which it is coloured on a grey display."""
+BASELINE_REACH_PX = 2
+LINE_CONTRAST, LINE_NEIGHBOURS, LINE_THICKEST_PX = 5.0, 15, 7
+"""An interference line is a thin band of rows that is this much brighter than the rows around, in the middle."""
+TRACE_CONTRAST = 25.0
+TRACE_SHARE = 0.6
+"""A drawn trace stands out in this share of the columns at least."""
+TRACE_COLUMNS = 2
+TRACE_STEPS_PX = (-16, -11, -7, -4, -2, -1, 0, 1, 2, 4, 7, 11, 16)
+"""Rows that a trace may climb from one looked-at column, every second, to the next."""
 
 
-def overlay_mask(pixels: Pixels, *, baseline_y: float | None = None) -> NDArray[np.bool_]:
+def overlay_mask(pixels: Pixels, *, baseline_y: float | None = None, boxes: Iterable[Box] = ()) -> Mask:
     """Pixels of a cropped display that are drawn over the spectrum.
 
-    Text, ECG trace, calipers, horizontal interference lines, the baseline, coloured print.
+    Text, the ECG trace, calipers, horizontal interference lines, the baseline, coloured print.
 
     Args:
         pixels: (H, W) or (H, W, 3) display, cropped to its box.
         baseline_y: Row of zero velocity where known.
+        boxes: More boxes of the crop that hold no signal, such as text found by a network.
 
     Returns:
         (H, W), true where the pixel is not signal.
     """
-    del baseline_y
-    return np.zeros(pixels.shape[:2], dtype=np.bool_)
+    grey = _strongest(pixels)
+    mask = _coloured(pixels) | _print(grey)
+    mask |= _level_lines(grey, baseline_y)
+    mask |= _trace(grey, mask)
+    for x0, y0, x1, y1 in boxes:
+        mask[max(0, y0) : y1, max(0, x0) : x1] = True
+    return mask
+
+
+def _strongest(pixels: Pixels) -> Pixels:
+    if pixels.ndim == 2:
+        return np.ascontiguousarray(pixels)
+    red, green, blue = (np.ascontiguousarray(pixels[..., place]) for place in range(3))
+    return np.asarray(cv2.max(cv2.max(red, green), blue), dtype=np.uint8)
+
+
+def _coloured(pixels: Pixels) -> Mask:
+    """Pixels of another hue than the display: green ECG, orange baseline, coloured calipers."""
+    if pixels.ndim == 2:
+        return np.zeros(pixels.shape, dtype=np.bool_)
+    colour = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2YCrCb).astype(np.int16)[..., 1:] - 128
+    grey = _strongest(pixels)
+    lit = grey > 60
+    if not lit.any():
+        return np.zeros(grey.shape, dtype=np.bool_)
+    own = _own_colour(colour, grey)
+    far = np.abs(colour - own[grey]).sum(axis=2) > COLOUR_LEVELS
+    return _grown(far & lit)
+
+
+def _own_colour(colour: NDArray[np.int16], grey: Pixels) -> NDArray[np.int16]:
+    """(256, 2) the hue that a tinted display has at each level: the median of its pixels, level by level."""
+    sample, levels = colour[::3, ::3].reshape(-1, 2), grey[::3, ::3].ravel()
+    order = np.argsort(levels, kind="stable")
+    cuts = np.searchsorted(levels[order], np.arange(0, 257, 16))
+    medians = [
+        np.median(sample[order[first:last]], axis=0) if last - first > 20 else np.zeros(2)
+        for first, last in itertools.pairwise(cuts)
+    ]
+    return np.repeat(np.array(medians), 16, axis=0).astype(np.int16)
+
+
+def _print(grey: Pixels) -> Mask:
+    """Lines of text and calipers: the brightest strokes, their boxes for text, their pixels for calipers."""
+    marks = marks_of(Sheet(grey, 1.0), PRINT_SHARE)
+    mask = np.zeros(grey.shape, dtype=np.bool_)
+    for word in _lines_of_text(marks.words):
+        x0, y0, x1, y1 = word.box
+        mask[max(0, y0 - 2) : y1 + 2, max(0, x0 - 2) : x1 + 2] = True
+    for x0, y0, x1, y1 in _calipers(marks.strokes):
+        mask[max(0, y0 - 1) : y1 + 1, max(0, x0 - 1) : x1 + 1] = True
+    return mask
+
+
+def _calipers(strokes: Strokes) -> list[list[int]]:
+    """Strokes of a cross: a lying and a standing one of a few pixels close together."""
+    level, upright = (group[np.abs(_length(group) - 8) <= 5] for group in (strokes.level, strokes.upright))
+    if not (len(level) and len(upright)):
+        return []
+    middles = [(group[:, :2] + group[:, 2:]) / 2 for group in (level, upright)]
+    near = np.abs(middles[0][:, None] - middles[1][None]).max(axis=2) <= 9
+    near &= np.abs(_length(level)[:, None] - _length(upright)[None]) <= 3
+    return [*level[near.any(axis=1)].tolist(), *upright[near.any(axis=0)].tolist()]
+
+
+def _length(boxes: NDArray[np.int32]) -> NDArray[np.int32]:
+    return np.asarray((boxes[:, 2:] - boxes[:, :2]).max(axis=1))
+
+
+def _lines_of_text(words: tuple[Word, ...]) -> list[Word]:
+    return [word for word in words if word.body[2] - word.body[0] >= 1.1 * word.height and word.height >= 6]
+
+
+def _level_lines(grey: Pixels, baseline_y: float | None) -> Mask:
+    mask = np.zeros(grey.shape, dtype=np.bool_)
+    middle = np.median(grey[:, ::2], axis=1).astype(np.float32)
+    around = cv2.medianBlur(np.ascontiguousarray(middle[:, None]).astype(np.uint8), LINE_NEIGHBOURS)[:, 0]
+    rows = middle - around > np.maximum(LINE_CONTRAST, 0.25 * around)
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], rows, [False]))))
+    for first, last in edges.reshape(-1, 2):
+        if last - first <= LINE_THICKEST_PX:
+            mask[max(0, first - 1) : last + 1] = True
+    if baseline_y is not None and 0 <= baseline_y < len(mask):
+        mask[max(0, round(baseline_y) - BASELINE_REACH_PX) : round(baseline_y) + BASELINE_REACH_PX + 1] = True
+    return mask
+
+
+def _trace(grey: Pixels, taken: Mask) -> Mask:
+    """The ECG: the thin bright path from left to right that stands out most, where it stands out all along."""
+    ridge = _ridge(grey)
+    ridge[taken] = 0
+    mask = np.zeros(grey.shape, dtype=np.bool_)
+    coarse = np.ascontiguousarray(ridge[:, ::TRACE_COLUMNS])
+    if coarse.shape[1] < 2 or (coarse > TRACE_CONTRAST).any(axis=0).mean() < TRACE_SHARE:
+        return mask
+    rows = _brightest_path(coarse)
+    out = coarse[rows, np.arange(len(rows))] > TRACE_CONTRAST
+    if out.mean() < TRACE_SHARE:
+        return mask
+    points = np.stack((np.arange(len(rows)) * TRACE_COLUMNS, rows), axis=1).astype(np.int32)
+    drawn = np.zeros(grey.shape, dtype=np.uint8)
+    for first, last, lit in zip(points[:-1], points[1:], out[1:] | out[:-1], strict=True):
+        if lit:
+            cv2.line(drawn, first.tolist(), last.tolist(), 1, 5)
+    return np.asarray(drawn > 0)
+
+
+def _ridge(grey: Pixels) -> NDArray[np.float32]:
+    """How much brighter a pixel is than those four rows above and below: thin lines stay, flow does not."""
+    light = cv2.GaussianBlur(grey, (3, 1), 0).astype(np.float32)
+    padded = np.pad(light, ((4, 4), (0, 0)), mode="edge")
+    return np.asarray(np.clip(light - np.maximum(padded[:-8], padded[8:]), 0, 80), dtype=np.float32)
+
+
+def _brightest_path(ridge: NDArray[np.float32]) -> NDArray[np.int64]:
+    """(W,) rows of the path with the largest sum of allowed climbs."""
+    height, width = ridge.shape
+    total = ridge[:, 0].copy()
+    back = np.zeros((width, height), dtype=np.int16)
+    shifts = np.array(TRACE_STEPS_PX)
+    cost = (1.5 * np.abs(shifts)).astype(np.float32)[:, None]
+    places = np.clip(np.arange(height)[None] + shifts[:, None], 0, height - 1)
+    for column in range(1, width):
+        options = total[places] - cost
+        choice = options.argmax(axis=0)
+        back[column] = shifts[choice]
+        total = options[choice, np.arange(height)] + ridge[:, column]
+    rows = np.zeros(width, dtype=np.int64)
+    rows[-1] = int(total.argmax())
+    for column in range(width - 1, 0, -1):
+        rows[column - 1] = np.clip(rows[column] + back[column, rows[column]], 0, height - 1)
+    return rows
+
+
+def _grown(mask: Mask) -> Mask:
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
