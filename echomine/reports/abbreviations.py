@@ -1,5 +1,6 @@
 """Telling an abbreviation from a word: ``AS`` from ``as``, ``MR`` from ``Mr.``, in any style of capitals."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from echomine.reports.lexicon_files import Kind, Lexicon
@@ -8,8 +9,8 @@ from echomine.reports.scanning import Tokens
 _NEIGHBOURS = 4
 _FARTHEST_WORD = 5
 _ENDS = frozenset({".", ",", ";", ")", "("})
+_ENDS_OR_NOTHING = _ENDS | {""}
 _SAYING = frozenset({Kind.SEVERITY, Kind.CUE})
-_WORDS_WHEN_SMALL = frozenset({"as", "pa", "la", "ef", "ra"})
 
 
 class Written(NamedTuple):
@@ -35,14 +36,34 @@ def is_abbreviation(tokens: Tokens, written: Written, lexicon: Lexicon) -> bool:
     In mixed text capitals say so, except for ``AS WELL`` and its like; in text all in capitals a grade, a list or the
     end of the clause must stand beside it; in small letters only a grade or a cue makes it one (``no ai``).
     """
-    text = tokens.original(written.first)
-    if not text.isupper():
-        return written.graded and text.islower() and text not in _WORDS_WHEN_SMALL
+    if not tokens.original(written.first).isupper():
+        return written.graded and _is_meant_small(tokens, written, lexicon)
     if written.graded or written.listed:
-        return not (text == "AS" and _following(tokens, written) in lexicon.lists.not_abbreviation)
-    if _is_spoken_of(tokens, written.last + 1, lexicon):
-        return True
-    return not written.guarded and _stands_out(tokens, written, lexicon)
+        return _is_meant_beside_a_grade(tokens, written, lexicon)
+    if _is_measured(tokens, written.last + 1, lexicon.units):
+        return False
+    spoken_of = _is_spoken_of(tokens, written.last + 1, lexicon)
+    return spoken_of or (not written.guarded and _stands_out(tokens, written, lexicon))
+
+
+def _is_meant_small(tokens: Tokens, written: Written, lexicon: Lexicon) -> bool:
+    """Whether an abbreviation in small letters is no word: ``no ai``, ``no as.`` but not ``severe as before``."""
+    text = tokens.original(written.first)
+    ended = text in lexicon.lists.small_words_and_lesions and _following(tokens, written) in _ENDS_OR_NOTHING
+    return text.islower() and (ended or text not in lexicon.lists.small_words)
+
+
+def _is_meant_beside_a_grade(tokens: Tokens, written: Written, lexicon: Lexicon) -> bool:
+    """Whether a graded abbreviation is meant: in text all in capitals ``AS`` may be the word."""
+    sure = written.graded and not is_shouted(tokens, written.first)
+    word = tokens.words[written.first] in lexicon.lists.small_words_and_lesions
+    return sure or not (word and _following(tokens, written) in lexicon.lists.not_abbreviation)
+
+
+def _is_measured(tokens: Tokens, after: int, units: Collection[str]) -> bool:
+    """Whether a number with its unit follows: ``TR 500 msec``, ``MR 2.8 m/s``."""
+    number = after + 1 < len(tokens) and tokens.words[after].replace(".", "").isdigit()
+    return number and tokens.words[after + 1] in units
 
 
 def _is_spoken_of(tokens: Tokens, after: int, lexicon: Lexicon) -> bool:
@@ -75,12 +96,13 @@ def _fills_the_line(tokens: Tokens, place: int, lexicon: Lexicon) -> bool:
 
 
 def _stands_out(tokens: Tokens, written: Written, lexicon: Lexicon) -> bool:
-    following = _following(tokens, written)
+    following, lists = _following(tokens, written), lexicon.lists
+    word = tokens.words[written.first]
     if not is_shouted(tokens, written.first):
-        return tokens.words[written.first] != "as" or following not in lexicon.lists.not_abbreviation
-    if tokens.words[written.first] == "as":
+        return word not in lists.small_words_and_lesions or following not in lists.not_abbreviation
+    if word in lists.small_words_and_lesions:
         return following in {"", ".", ",", ";", ")"}
-    return tokens.words[written.first] != "mr" or following != "." or _ends_line(tokens, written.last + 1)
+    return word not in lists.titles or following != "." or _ends_line(tokens, written.last + 1)
 
 
 def _following(tokens: Tokens, written: Written) -> str:

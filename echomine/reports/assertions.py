@@ -1,6 +1,6 @@
 """From cues and sections to the assertion of a statement."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from echomine.domain.vocabulary import Assertion, Disease
 from echomine.reports.scopes import AFTER, Scope, strongest
@@ -13,6 +13,8 @@ _SECTION_ASSERTION = {
     "family": Assertion.FAMILY,
 }
 _NEAR = 4
+_BESIDE = 2
+_NOT_THERE = frozenset({Assertion.HYPOTHETICAL, Assertion.POSSIBLE, Assertion.NEGATED})
 _REPLACEABLE = frozenset({Disease.STENOSIS, Disease.REGURGITATION, Disease.PROLAPSE, Disease.VEGETATION})
 
 
@@ -22,6 +24,8 @@ def assertion_of_statement(sentence: Sentence, statement: Statement, scopes: Seq
         return Assertion(statement.implied)
     if statement.grade not in {"", "none"}:
         scopes = [s for s in scopes if not statement.first <= s.cue_first < statement.head[0]]
+    if statement.disease == Disease.PROSTHESIS:
+        scopes = [s for s in scopes if s.value != Assertion.NEGATED or statement.first - s.cue_last <= _BESIDE]
     cue = strongest(scopes, *statement.head)
     if statement.disease == Disease.PROSTHESIS:
         return _of_device(sentence, cue)
@@ -56,17 +60,37 @@ def replaced_lesions(
 
     ``Severe aortic stenosis, status post AVR`` and ``AVR for aortic stenosis`` both speak of a stenosis that was.
     """
-    devices = [s for s in statements if s.disease == Disease.PROSTHESIS]
+    devices = [
+        s for s in statements if s.disease == Disease.PROSTHESIS and strongest(scopes, *s.head) not in _NOT_THERE
+    ]
     lesions = [s for s in statements if s.disease in _REPLACEABLE] if devices else []
-    pairs = [(lesion, device) for device in devices for lesion in lesions if lesion.valve == device.valve]
-    return frozenset(lesion.head for lesion, device in pairs if _is_replaced(view, lesion, device, scopes))
+    gone: set[tuple[int, int]] = set()
+    for device in devices:
+        own = [lesion for lesion in lesions if lesion.valve == device.valve]
+        gone.update(_reasons_after(view, own, device))
+        gone.update(_treated_before(own, device, scopes))
+    return frozenset(gone)
 
 
-def _is_replaced(view: SentenceView, lesion: Statement, device: Statement, scopes: Sequence[Scope]) -> bool:
-    if lesion.head[0] > device.head[1]:
-        between = view.words[device.head[1] + 1 : lesion.first]
-        return 0 < len(between) <= _NEAR and not view.lists.causes.isdisjoint(between)
-    return any(
-        scope.value == AFTER and scope.first <= device.head[1] and 0 < scope.cue_first - lesion.head[1] <= _NEAR
-        for scope in scopes
-    )
+def _reasons_after(view: SentenceView, lesions: Sequence[Statement], device: Statement) -> Iterator[tuple[int, int]]:
+    """Lesions told as the reason for a device: ``AVR for aortic stenosis and regurgitation``."""
+    place, caused = device.head[1], False
+    for lesion in lesions:
+        between = view.words[place + 1 : lesion.first]
+        near = place < lesion.head[0] and len(between) <= _NEAR
+        caused = caused or not view.lists.causes.isdisjoint(between)
+        if near and caused:
+            yield lesion.head
+            place = lesion.head[1]
+
+
+def _treated_before(
+    lesions: Sequence[Statement], device: Statement, scopes: Sequence[Scope]
+) -> Iterator[tuple[int, int]]:
+    """Lesions listed just before what was done for them: ``severe MS, moderate MR, status post MVR``."""
+    cues = [s.cue_first for s in scopes if s.value == AFTER and s.first <= device.head[1]]
+    place = max(cues, default=-1)
+    for lesion in reversed(lesions):
+        if 0 < place - lesion.head[1] <= _NEAR:
+            yield lesion.head
+            place = lesion.first

@@ -12,7 +12,7 @@ from echomine.reports.grading import GuidelineGrade, grade_measurements
 from echomine.reports.lexicon_files import Lexicon, standard_lexicon
 from echomine.reports.measurements import measurements_of
 from echomine.reports.other_findings import OtherFinding, other_findings_of
-from echomine.reports.scanning import scan
+from echomine.reports.spelling import scan_spelled
 from echomine.reports.study_label import study_findings
 
 
@@ -24,7 +24,7 @@ def findings_document(report_id: str, text: str, *, lexicon: Lexicon | None = No
     their own word for ``disease`` and ``""`` for ``valve`` where they have none. An empty text gives empty lists.
     """
     words = lexicon or standard_lexicon()
-    tokens = scan(text)
+    tokens = scan_spelled(text, words)
     read = list(read_sentences(tokens, words))
     findings = tuple(dict.fromkeys(finding for part in read for finding in part.findings))
     measurements = tuple(m for part in read for m in measurements_of(tokens, part.view, words))

@@ -6,9 +6,10 @@ from echomine.domain.records import Finding
 from echomine.domain.vocabulary import Assertion
 from echomine.reports.findings import ReadSentence, read_sentences
 from echomine.reports.lexicon_files import Lexicon, standard_lexicon
-from echomine.reports.scanning import Tokens, scan
+from echomine.reports.scanning import Tokens
 from echomine.reports.scopes import AFTER, find_scopes
 from echomine.reports.sentence_view import Statement
+from echomine.reports.spelling import scan_spelled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,7 @@ class Explanation:
 def explain_findings(text: str, *, lexicon: Lexicon | None = None) -> tuple[Explanation, ...]:
     """The findings of a report text, as ``extract_findings`` gives them but with repeats, each with its reasons."""
     words = lexicon or standard_lexicon()
-    tokens = scan(text)
+    tokens = scan_spelled(text, words)
     return tuple(
         _explanation(tokens, words, read, finding, statement)
         for read in read_sentences(tokens, words)

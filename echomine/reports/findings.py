@@ -12,10 +12,11 @@ from echomine.reports.lexicon_files import Kind, Lexicon, WordLists, standard_le
 from echomine.reports.measurements import measurements_of
 from echomine.reports.mentions import Mention, find_mentions
 from echomine.reports.relations import SentenceReader
-from echomine.reports.scanning import Tokens, scan
+from echomine.reports.scanning import Tokens
 from echomine.reports.scopes import AFTER, Scope, find_scopes, strongest
 from echomine.reports.sentence_view import Context, SentenceView, Statement
 from echomine.reports.sentences import Sentence, split_sentences
+from echomine.reports.spelling import scan_spelled
 
 FARTHEST_CARRY = 3
 """Sentences over which a valve stays the subject when none is named."""
@@ -44,7 +45,7 @@ def extract_findings(text: str, *, lexicon: Lexicon | None = None) -> tuple[Find
     An empty text, or one without a valve, gives no findings. Time is linear in the length of the text.
     """
     words = lexicon or standard_lexicon()
-    read = read_sentences(scan(text), words)
+    read = read_sentences(scan_spelled(text, words), words)
     return tuple(dict.fromkeys(finding for part in read for finding in part.findings))
 
 
@@ -55,7 +56,7 @@ def extract_measurements(text: str, *, lexicon: Lexicon | None = None) -> tuple[
     for its name is left out.
     """
     words = lexicon or standard_lexicon()
-    tokens = scan(text)
+    tokens = scan_spelled(text, words)
     return tuple(m for part in read_sentences(tokens, words) for m in measurements_of(tokens, part.view, words))
 
 
@@ -112,11 +113,13 @@ def _without_anaesthesia(
     It is so among drugs, beside words of sedation, and where neither a grade nor any valve has been named.
     """
     words = tokens.words[sentence.first : sentence.last + 1]
-    if "mac" not in words:
+    if lists.care_or_lesion.isdisjoint(words):
         return mentions
-    care = sentence.kind == "drugs" or "ANESTH" in sentence.section or not lists.anaesthesia.isdisjoint(words)
-    of_a_heart = of_a_heart or any(m.kind in _OF_A_HEART and tokens.words[m.first] != "mac" for m in mentions)
-    return [m for m in mentions if tokens.words[m.first] != "mac"] if care or not of_a_heart else mentions
+    around = {*words, *sentence.section.lower().split()}
+    care = sentence.kind == "drugs" or not lists.anaesthesia.isdisjoint(around)
+    others = [mention for mention in mentions if tokens.words[mention.first] not in lists.care_or_lesion]
+    of_a_heart = of_a_heart or any(mention.kind in _OF_A_HEART for mention in others)
+    return others if care or not of_a_heart else mentions
 
 
 def _finding(
@@ -149,8 +152,9 @@ def _severity(disease: Disease, assertion: Assertion, grade: str) -> SeverityInt
 
 def names_a_valve(text: str, *, lexicon: Lexicon | None = None) -> bool:
     """Whether a text names a valve, or a lesion by an abbreviation that holds its valve (``MR``)."""
-    tokens = scan(text)
-    mentions = find_mentions(tokens, lexicon or standard_lexicon(), 0, len(tokens) - 1)
+    words = lexicon or standard_lexicon()
+    tokens = scan_spelled(text, words)
+    mentions = find_mentions(tokens, words, 0, len(tokens) - 1)
     return any(_is_valve(mention) for mention in mentions)
 
 
@@ -172,11 +176,11 @@ def assertion_of(sentence: str, concept: str) -> Assertion:
 
     Where the concept stands more than once, an occurrence in the same capitals counts before the first one.
     """
-    tokens = scan(sentence)
+    lexicon = standard_lexicon()
+    tokens = scan_spelled(sentence, lexicon)
     place = _place_of(sentence, concept)
     end = place + len(concept)
     inside = [i for i in range(len(tokens)) if tokens.starts[i] < end and tokens.ends[i] > place >= 0]
-    lexicon = standard_lexicon()
     for part in split_sentences(tokens, lexicon) if inside else ():
         if part.first <= inside[-1] and inside[0] <= part.last:
             mentions = find_mentions(tokens, lexicon, part.first, part.last)

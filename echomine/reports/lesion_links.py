@@ -10,6 +10,9 @@ from echomine.reports.sentence_view import SentenceView, Statement
 TYPING = "calcific"
 """Detail of adjectives that say what kind of stenosis it is, and leave the grade before them to it."""
 
+QUALITY = "quality"
+"""Value of fillers that go on about the same valve after a comma."""
+
 _FARTHEST_GRADE = 8
 _FARTHEST_VALVE = 12
 _UNGRADED = frozenset({Disease.PROSTHESIS, Disease.VEGETATION})
@@ -125,8 +128,8 @@ def rightwards(view: SentenceView, head: Mention) -> tuple[tuple[str, ...], int]
             place += 1
         elif mention.kind is Kind.VALVE and led and _is_place(view, mention):
             return view.group_from(mention)
-        elif mention.kind is Kind.FILLER or _coordinates(view, mention):
-            led = led or word in {"of", "at"}
+        elif mention.kind is Kind.FILLER or _coordinates(view, mention) or _denies_next(view, mention):
+            led = led or word in view.lists.leading
             place = mention.last + 1
         else:
             break
@@ -150,7 +153,20 @@ def _joins_heads(view: SentenceView, place: int) -> bool:
         return False
     after = place + 1
     mention = view.owner.get(after)
-    return mention is not None and (mention.kind is Kind.SEVERITY or _coordinates(view, mention))
+    if mention is None:
+        return False
+    return mention.kind is Kind.SEVERITY or _coordinates(view, mention) or _denies_next(view, mention)
+
+
+def _denies_next(view: SentenceView, mention: Mention) -> bool:
+    """Whether a denial stands before another bare head: ``calcification but no stenosis of``."""
+    following = view.owner.get(mention.last + 1)
+    if mention.kind is Kind.STOP:
+        return following is not None and following.kind is Kind.CUE and _denies_next(view, following)
+    denied = mention.kind is Kind.CUE and mention.term.value == Assertion.NEGATED
+    while denied and following is not None and following.kind in {Kind.FILLER, Kind.SEVERITY}:
+        following = view.owner.get(following.last + 1)
+    return denied and following is not None and _coordinates(view, following)
 
 
 def _coordinates(view: SentenceView, mention: Mention) -> bool:
@@ -186,7 +202,7 @@ def attributed(view: SentenceView, head: Mention) -> tuple[tuple[str, ...], int]
         elif mention.kind is Kind.VALVE:
             return ((), head.last) if separated else view.group_from(mention)
         elif mention.kind in {Kind.FILLER, Kind.SEVERITY} or mention.term.form == "adjective":
-            separated = separated and mention.term.form != "adjective"
+            separated = separated and mention.term.form != "adjective" and mention.term.value != QUALITY
             place = mention.last + 1
         else:
             break
@@ -233,6 +249,8 @@ def _ends_after(view: SentenceView, mention: Mention) -> bool:
         return True
     after = mention.last + 1
     following = view.owner.get(after)
+    if following is not None and following.kind is Kind.LESION:
+        return False
     if following is not None and following.kind is Kind.FILLER:
         return not view.lists.degree_words.isdisjoint(view.words[after : following.last + 2])
     return after > view.last or view.words[after] in view.lists.grade_ends

@@ -2,7 +2,7 @@
 
 import hashlib
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cache
@@ -16,7 +16,7 @@ RecordT = TypeVar("RecordT", "Measure", "Unit", "Other", "Attribute")
 
 _TABLES = frozenset({"term", "words", "measure", "unit", "other", "attribute"})
 _KEYS = frozenset({"kind", "value", "phrases", "form", "detail", "valve", "case", "direction", "reach"})
-_FORMS = frozenset({"", "noun", "adjective", "own", "part", "every", "other"})
+_FORMS = frozenset({"", "noun", "adjective", "own", "part", "every", "other", "figure"})
 _CASES = frozenset({"", "upper", "guarded"})
 _DIRECTIONS = frozenset({"", "forward", "backward", "both"})
 
@@ -118,6 +118,7 @@ class WordLists:
     """Function words, by what the engine uses them for; ``words.toml`` says what each list means."""
 
     separators: frozenset[str] = frozenset()
+    list_phrases: frozenset[str] = frozenset()
     range_words: frozenset[str] = frozenset()
     away: frozenset[str] = frozenset()
     aside: frozenset[str] = frozenset()
@@ -135,15 +136,32 @@ class WordLists:
     finite: frozenset[str] = frozenset()
     seen: frozenset[str] = frozenset()
     new_item: frozenset[str] = frozenset()
+    pairing: frozenset[str] = frozenset()
+    now: frozenset[str] = frozenset()
+    articles: frozenset[str] = frozenset()
+    leading: frozenset[str] = frozenset()
+    valve_words: frozenset[str] = frozenset()
+    unfinished: frozenset[str] = frozenset()
+    endable: frozenset[str] = frozenset()
+    titles: frozenset[str] = frozenset()
+    care_or_lesion: frozenset[str] = frozenset()
+    small_words: frozenset[str] = frozenset()
+    small_words_and_lesions: frozenset[str] = frozenset()
     not_abbreviation: frozenset[str] = frozenset()
     abbreviations: frozenset[str] = frozenset()
     anaesthesia: frozenset[str] = frozenset()
     pronouns: frozenset[str] = frozenset()
+    ailments: frozenset[str] = frozenset()
+    implanting: frozenset[str] = frozenset()
+    operations: frozenset[str] = frozenset()
+    changes: frozenset[str] = frozenset()
     causes: frozenset[str] = frozenset()
     coordinating_cues: frozenset[str] = frozenset()
     comparing: frozenset[str] = frozenset()
     past_reports: frozenset[str] = frozenset()
     course_words: frozenset[str] = frozenset()
+    spelling: frozenset[str] = frozenset()
+    not_typos: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +173,7 @@ class Lexicon:
         phrases: First word -> its phrases.
         sections: Words of a heading -> kind of section.
         measures, units, others, attributes: First word -> rows of (words, what they name).
+        known_words: Every single word of the phrases and lists: none of them is a typing error.
         version: First 12 hex digits of the SHA-256 of the files.
     """
 
@@ -165,6 +184,7 @@ class Lexicon:
     units: Mapping[str, tuple[tuple[list[str], tuple[Unit, ...]], ...]]
     others: Mapping[str, tuple[tuple[list[str], Other], ...]]
     attributes: Mapping[str, tuple[tuple[list[str], Attribute], ...]]
+    known_words: frozenset[str]
     version: str
 
 
@@ -232,8 +252,16 @@ def lexicon_from(files: Mapping[str, str]) -> Lexicon:
         units=_by_first_word(units),
         others=_by_first_word(others),
         attributes=_by_first_word(attributes),
+        known_words=_known_words([phrases, measures, others, attributes, sections], lists),
         version=digest.hexdigest()[:12],
     )
+
+
+def _known_words(
+    tables: Iterable[Mapping[tuple[str, ...], object]], lists: Mapping[str, frozenset[str]]
+) -> frozenset[str]:
+    known = {word for table in tables for words in table for word in words}
+    return frozenset(known.union(*lists.values()))
 
 
 def _by_two_words(rows: Mapping[tuple[str, ...], Term]) -> dict[str, Phrases]:

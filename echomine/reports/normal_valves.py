@@ -72,7 +72,7 @@ def _goes_on(view: SentenceView, last: int) -> bool:
 
 def _left(view: SentenceView, mention: Mention) -> _Called | None:
     """``the pulmonic and tricuspid valves were both normal``; or a subject carried from the sentence before."""
-    if not {"valve", "valvular"}.isdisjoint(view.words[mention.first : mention.last + 1]):
+    if not view.lists.valve_words.isdisjoint(view.words[mention.first : mention.last + 1]):
         return _Called(ALL_VALVES, mention.first, mention.last)
     nearest = _nearest_before(view, mention)
     if nearest is not None and nearest.kind is Kind.STRUCTURE:

@@ -26,6 +26,7 @@ class SentenceReader:
             if mention.kind is Kind.LESION:
                 made = self._lesion(mention)
                 self.done[mention.last] = made
+                found = self._graded_together(found, made)
             elif mention.kind is Kind.NORMAL:
                 made = normal_statements(self.view, mention)
             elif mention.kind is Kind.ANAPHORA:
@@ -36,6 +37,15 @@ class SentenceReader:
                 continue
             found.extend(made)
         return found
+
+    def _graded_together(self, found: list[Statement], made: list[Statement]) -> list[Statement]:
+        """The statements so far; the last takes the grade of a list that it opens: ``MR and TR are mild``."""
+        if not found or not made or made[0].grade_by != Rule.AFTER or found[-1].grade:
+            return found
+        between = self.view.words[found[-1].last + 1 : made[0].first]
+        if found[-1].disease != made[0].disease or len(between) != 1 or between[0] not in self.view.lists.pairing:
+            return found
+        return [*found[:-1], found[-1]._replace(grade=made[0].grade, grade_by=Rule.AFTER)]
 
     def _lesion(self, head: Mention) -> list[Statement]:
         phrase = leftwards(self.view, head)
@@ -56,11 +66,25 @@ class SentenceReader:
                 (head.first, head.last),
                 phrase.first,
                 max(last, head.last),
+                implied=Assertion.PRESENT if self._is_ailing(head, last) or self._is_graded_now(last, grade) else "",
                 valve_by=rule,
                 grade_by=grade_rule if grade else Rule.NONE,
             )
             for valve, grade in valves
         ]
+
+    def _is_ailing(self, head: Mention, last: int) -> bool:
+        """Whether a device stands before what it may suffer from: ``no prosthetic valve stenosis`` has a prosthesis."""
+        if head.term.value != Disease.PROSTHESIS or head.term.form != "adjective":
+            return False
+        view, place = self.view, max(head.last, last) + 1
+        mention = view.owner.get(place)
+        while mention is not None and mention.kind in {Kind.FILLER, Kind.VALVE, Kind.SEVERITY}:
+            place = mention.last + 1
+            mention = view.owner.get(place)
+        if mention is not None and mention.kind is Kind.LESION:
+            return mention.term.value != Disease.PROSTHESIS and mention.term.form == "noun"
+        return place <= view.last and view.words[place] in view.lists.ailments
 
     def _graded(
         self, head: Mention, last: int, valves: tuple[tuple[str, str], ...], coordinated: list[Statement]
@@ -68,11 +92,22 @@ class SentenceReader:
         """The valves of a lesion with their grades, and where the grades come from."""
         if head.term.value in _UNGRADED or head.term.detail == TYPING:
             return tuple((valve, "") for valve, _ in valves), Rule.NONE
-        if any(grade for _, grade in valves):
+        changed = self._is_changed(last) and grade_after(self.view, last)
+        if any(grade for _, grade in valves) and not changed:
             return valves, Rule.NOUN_PHRASE
         after = grade_after(self.view, head.last) or grade_after(self.view, last)
         grade = after or shared_grade(self.view, head, coordinated)
         return tuple((valve, grade) for valve, _ in valves), Rule.AFTER if after else Rule.LIST
+
+    def _is_changed(self, last: int) -> bool:
+        """Whether the words after a lesion tell how its grade has changed: ``increased to moderate``."""
+        after = self.view.words[last + 1 : last + 5]
+        return not self.view.lists.changes.isdisjoint(after)
+
+    def _is_graded_now(self, last: int, grade: str) -> bool:
+        """Whether a lesion of the past is graded anew: ``previously mild, is now moderate``."""
+        after = self.view.words[last + 1 : last + 5]
+        return bool(grade) and not self.view.lists.now.isdisjoint(after) and grade_after(self.view, last) == grade
 
     def _valves_of(self, head: Mention, first: int, coordinated: list[Statement]) -> tuple[tuple[str, ...], Rule, int]:
         if head.term.form == "adjective":
@@ -80,12 +115,26 @@ class SentenceReader:
             if found:
                 return found, Rule.ADJECTIVE, last
         found, last = rightwards(self.view, head)
-        if found:
-            return found, Rule.PREPOSITION, last
+        return (found, Rule.PREPOSITION, last) if found else self._valves_before(head, first, coordinated)
+
+    def _valves_before(
+        self, head: Mention, first: int, coordinated: list[Statement]
+    ) -> tuple[tuple[str, ...], Rule, int]:
+        if self._is_of_the_heart(head):
+            return (), Rule.NONE, head.last
         if coordinated:
             return tuple(dict.fromkeys(s.valve for s in coordinated)), Rule.LIST, head.last
         subject = self.view.subject_before(first)
         return (subject, Rule.SUBJECT, head.last) if subject else (self._carried(head), Rule.CARRIED, head.last)
+
+    def _is_of_the_heart(self, head: Mention) -> bool:
+        """Whether vegetations are denied in a list of lesions, at no valve: ``mild MR, no vegetations``."""
+        cue = self.view.owner.get(head.first - 1)
+        if head.term.value != Disease.VEGETATION or cue is None or cue.kind is not Kind.CUE:
+            return False
+        before = [m for m in self.view.mentions if m.last < head.first]
+        nouns = any(m.kind is Kind.VALVE and m.term.form != "adjective" for m in before)
+        return not nouns and any(m.kind is Kind.LESION for m in before)
 
     def _coordinated(self, first: int) -> list[Statement]:
         """The statements of the lesion that stands just before a list word before ``first``."""
@@ -103,8 +152,17 @@ class SentenceReader:
     def _carried(self, head: Mention) -> tuple[str, ...]:
         view = self.view
         percent = head.term.value == Disease.STENOSIS and "%" in view.words[view.first : view.last + 1]
-        never = head.term.value == Disease.PROSTHESIS or head.term.detail in _NEVER_CARRIED
+        never = self._is_far_device(head) or head.term.detail in _NEVER_CARRIED
         return () if percent or never or view.blocked(head.last + 3) else view.context.subject
+
+    def _is_far_device(self, head: Mention) -> bool:
+        """Whether a prosthesis is too far from a valve to be its: only the very next sentence goes on about it."""
+        if head.term.value != Disease.PROSTHESIS:
+            return False
+        view = self.view
+        operated = not view.lists.operations.isdisjoint(view.words[head.first : head.last + 1])
+        implanted = not view.lists.implanting.isdisjoint(view.words[head.last + 1 : view.last + 1])
+        return operated or (view.context.age > 0 and not implanted)
 
     def _same_again(self, mention: Mention) -> list[Statement]:
         """``Similar findings on the aortic valve``: what was said of the valve before, now of this one."""

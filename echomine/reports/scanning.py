@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 NO_BREAK, LINE_BREAK, BLANK_LINE = 0, 1, 2
 
-_TOKEN = re.compile(r"\n[ \t\r\f\v]*\n\s*|\n|[^\W\d_]+\d*(?:['’][^\W\d_]+)?|\d+(?:[.,]\d+)*\+?|[^\w\s]")
+_TOKEN = re.compile(r"\.{4,}|\n[ \t\r\f\v]*\n\s*|\n|[^\W\d_]+\d*(?:['’][^\W\d_]+)?|\d+(?:[.,]\d+)*\+?|[^\w\s]")
+_ROUND = {"[": "(", "]": ")"}
+_LEADER = "...."
 _DASHES = frozenset("-‐‑–")
 
 
@@ -37,7 +39,7 @@ class Tokens:
 def scan(text: str) -> Tokens:
     """The tokens of a text: words, numbers (``2.5``, ``2+``) and single marks; hyphens within words vanish.
 
-    An empty text gives no tokens.
+    Square brackets count as round ones, a row of dots as a colon. An empty text gives no tokens.
     """
     words: list[str] = []
     starts: list[int] = []
@@ -52,7 +54,7 @@ def scan(text: str) -> Tokens:
         if word[0] == "\n":
             pending = BLANK_LINE if end > start + 1 else max(pending, LINE_BREAK)
             continue
-        words.append(word)
+        words.append(":" if word.startswith(_LEADER) else _ROUND.get(word, word))
         starts.append(start)
         ends.append(end)
         breaks.append(pending)

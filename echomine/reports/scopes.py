@@ -67,17 +67,20 @@ class _ScopeReader:
         """First and last token, and value, of what a mention reaches forward and backward."""
         mention = self.mentions[index]
         term = mention.term
-        if mention.kind is Kind.SEVERITY and term.value == "none":
+        if mention.kind is Kind.SEVERITY and term.value == "none" and term.form != "figure":
             yield mention.last + 1, self._forward(index), Assertion.NEGATED
         if self._is_older_study(mention):
             yield from self._of_older_study(index)
+        if self._opens_with_the_past(mention):
+            yield mention.last + 1, self._forward(index), term.value
         if mention.kind is not Kind.CUE:
             return
         if term.direction != "backward":
             end = self._forward(index)
             yield mention.last + 1, min(end, mention.last + term.reach) if term.reach else end, term.value
         if term.direction != "forward":
-            yield self._backward(index), mention.first - 1, term.value
+            begin = self._backward(index)
+            yield max(begin, mention.first - term.reach) if term.reach else begin, mention.first - 1, term.value
 
     def _forward(self, index: int) -> int:
         cue, last = self.mentions[index], self.last
@@ -85,15 +88,41 @@ class _ScopeReader:
         for later in range(index + 1, len(self.mentions)):
             mention = self.mentions[later]
             new_item = breakable and mention.first > cue.last + 1 and self._opens_graded_item(later)
-            if mention.kind is Kind.STOP or new_item:
+            stops = mention.kind is Kind.STOP and mention.first > cue.last + 1
+            if stops or new_item or self._is_new_subject(later):
                 last = mention.first - 1
                 break
+        if cue.term.value == Assertion.HYPOTHETICAL:
+            last = self._before_reason(cue.last + 1, last)
         return self._before_new_clause(cue.last + 1, last)
+
+    def _is_new_subject(self, index: int) -> bool:
+        """Whether a valve after a comma opens a clause without a verb: ``no MR, aortic valve calcified``."""
+        valve = self.mentions[index]
+        if valve.kind is not Kind.VALVE or valve.term.form == "adjective" or index + 1 == len(self.mentions):
+            return False
+        place = valve.first - 1
+        while place > self.first and self.words[place] in self.lists.articles:
+            place -= 1
+        said = self.mentions[index + 1]
+        if said.kind is Kind.SEVERITY and index + 2 < len(self.mentions):
+            said = self.mentions[index + 2]
+        adjective = said.kind is Kind.LESION and said.term.form == "adjective"
+        return self.words[place] == "," and (adjective or said.kind is Kind.NORMAL)
+
+    def _before_reason(self, first: int, last: int) -> int:
+        """Cut what is planned before its reason: ``scheduled for valve replacement for aortic stenosis``."""
+        for index in range(first + 1, last + 1):
+            if self.words[index] in self.lists.causes and self.words[index - 1] in self.lists.operations:
+                return index - 1
+        return last
 
     def _is_older_study(self, mention: Mention) -> bool:
         """Whether an older study is named, with what it showed to follow: ``on the prior study there was``."""
-        if mention.kind is Kind.PSEUDO:
-            return mention.term.value == "study"
+        return mention.kind is Kind.PSEUDO and mention.term.value == "study"
+
+    def _opens_with_the_past(self, mention: Mention) -> bool:
+        """Whether a sentence begins with a word of time that elsewhere looks back: ``in the past he had``."""
         historical = mention.kind is Kind.CUE and mention.term.value == Assertion.HISTORICAL
         return historical and mention.term.direction == "backward" and mention.first == self.first
 
@@ -138,14 +167,45 @@ class _ScopeReader:
                 return last if following in self.lists.seen else comma - 1
         return last
 
+    def _start_of_list(self, index: int) -> int:
+        """First token of the lesions listed before a colon: ``AS/AI: none``; -1 if none stands there."""
+        start = -1
+        for mention in reversed(self.mentions[:index]):
+            between = self.words[mention.last + 1 : start]
+            if mention.kind is Kind.LESION and (start < 0 or self.lists.separators.issuperset(between)):
+                start = mention.first
+            elif mention.kind is Kind.LESION:
+                break
+        return start
+
+    def _own_subject(self, index: int) -> int:
+        """First token of the valve that a clause is about: ``..., pulmonic valve not seen``; -1 without one."""
+        if index == 0 or self.mentions[index].term.value == Assertion.HISTORICAL:
+            return -1
+        before = self.mentions[index - 1]
+        between = self.words[before.last + 1 : self.mentions[index].first]
+        if (
+            before.kind is not Kind.VALVE
+            or before.term.form == "adjective"
+            or not self.lists.finite.issuperset(between)
+        ):
+            return -1
+        place = before.first - 1
+        while place > self.first and self.words[place] in self.lists.articles:
+            place -= 1
+        return before.first if place < self.first or self.words[place] in {",", ";"} else -1
+
     def _backward(self, index: int) -> int:
         cue, first = self.mentions[index], self.first
         for mention in reversed(self.mentions[:index]):
             if mention.kind is Kind.STOP:
                 first = mention.last + 1
                 break
+        own = self._own_subject(index)
+        if own >= first:
+            return own
         if self.words[cue.first] == ":":
-            return max([first, *(m.first for m in self.mentions[:index] if m.kind is Kind.LESION)])
+            return max(first, self._start_of_list(index))
         for place in range(cue.first - 4, first - 1, -1):
             if self.words[place] in self.lists.finite:
                 return place

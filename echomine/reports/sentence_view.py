@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import cache
 from typing import NamedTuple
 
 from echomine.domain.vocabulary import Valve
@@ -86,7 +87,7 @@ class SentenceView:
         context: What earlier sentences leave.
     """
 
-    __slots__ = ("context", "first", "last", "lists", "mentions", "owner", "words")
+    __slots__ = ("context", "first", "last", "linking", "lists", "mentions", "owner", "words")
 
     def __init__(
         self,
@@ -101,11 +102,12 @@ class SentenceView:
         self.lists = lists
         self.first, self.last = span
         self.context = context
+        self.linking = _list_phrases(tokens.words, lists, span)
         self.owner = {token: m for m in mentions for token in range(m.first, m.last + 1)}
 
     def separates(self, place: int) -> bool:
         """Whether a list word or comma stands at a token."""
-        return self.words[place] in self.lists.separators
+        return self.words[place] in self.lists.separators or place in self.linking
 
     def names(self, mention: Mention) -> tuple[str, ...]:
         """The valves that a valve mention names."""
@@ -202,3 +204,23 @@ class SentenceView:
     def _aside(self, mention: Mention) -> bool:
         """Whether a valve is named in passing: ``because of shadowing from the aortic valve``."""
         return any(word in self.lists.aside for word in self.words[self.first : mention.first])
+
+
+def _list_phrases(words: Sequence[str], lists: WordLists, span: tuple[int, int]) -> frozenset[int]:
+    """The tokens of a sentence that belong to phrases such as ``as well as``."""
+    by_first = _split(lists.list_phrases)
+    found: set[int] = set()
+    for place in range(span[0], span[1] + 1):
+        for phrase in by_first.get(words[place], ()):
+            end = place + len(phrase)
+            if end <= span[1] + 1 and words[place:end] == phrase:
+                found.update(range(place, end))
+    return frozenset(found)
+
+
+@cache
+def _split(phrases: frozenset[str]) -> dict[str, list[list[str]]]:
+    by_first: dict[str, list[list[str]]] = {}
+    for phrase in sorted(phrases):
+        by_first.setdefault(phrase.split()[0], []).append(phrase.split())
+    return by_first

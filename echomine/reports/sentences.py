@@ -39,6 +39,8 @@ class _Splitter:
         self.words = tokens.words
         self.sections = lexicon.sections
         self.abbreviations = lexicon.lists.abbreviations
+        self.endable = lexicon.lists.endable
+        self.unfinished = lexicon.lists.unfinished
         self.found: list[Sentence] = []
         self.start = 0
         self.section, self.kind = "", ""
@@ -105,15 +107,7 @@ class _Splitter:
             return True
         if self._marker(index):
             return True
-        return self.tokens.original(index)[:1].isupper() and before not in {
-            ",",
-            "and",
-            "or",
-            "of",
-            "the",
-            "with",
-            "to",
-        }
+        return self.tokens.original(index)[:1].isupper() and before not in self.unfinished
 
     def _marker(self, index: int) -> int:
         """The token after a list marker at this place, or 0: ``1.``, ``02)``, ``05) 6)``, ``-``, ``*``."""
@@ -198,14 +192,22 @@ class _Splitter:
 
     def _ends(self, index: int) -> bool:
         """Whether a full stop closes a sentence; after ``Dr.`` or within ``St. Jude`` it does not."""
+        if self.words[index] == "?" and self._asks_ahead(index):
+            return False
         if self.words[index] != ".":
             return True
         before = self.words[index - 1] if index > self.start else ""
         if before in self.abbreviations:
-            return before in {"ms", "no"} and self.tokens.original(index - 1).isupper()
+            return before in self.endable and self.tokens.original(index - 1).isupper()
         tokens = self.tokens
         touching = index + 1 < len(tokens) and tokens.starts[index + 1] == tokens.ends[index]
         return not touching or (len(before) > 2 and tokens.original(index + 1)[0].isupper())
+
+    def _asks_ahead(self, index: int) -> bool:
+        """Whether a question mark stands before what it doubts: ``? mitral valve prolapse``."""
+        tokens = self.tokens
+        apart = index == self.start or tokens.starts[index] > tokens.ends[index - 1]
+        return apart and index + 1 < len(tokens) and tokens.breaks[index + 1] == NO_BREAK
 
     def _close(self, last: int) -> None:
         if self.start <= last:
