@@ -8,7 +8,7 @@ from echomine.domain.severity import SeverityInterval
 from echomine.domain.vocabulary import Assertion, Disease, Severity, Valve
 from echomine.reports.assertions import assertion_of_cue, assertion_of_statement, replaced_lesions
 from echomine.reports.grades import interval_of, join_grades
-from echomine.reports.lexicon_files import Kind, Lexicon, WordLists, standard_lexicon
+from echomine.reports.lexicon_files import Kind, Lexicon, Term, WordLists, standard_lexicon
 from echomine.reports.measurements import measurements_of
 from echomine.reports.mentions import Mention, find_mentions
 from echomine.reports.relations import SentenceReader
@@ -181,14 +181,37 @@ def assertion_of(sentence: str, concept: str) -> Assertion:
     place = _place_of(sentence, concept)
     end = place + len(concept)
     inside = [i for i in range(len(tokens)) if tokens.starts[i] < end and tokens.ends[i] > place >= 0]
-    for part in split_sentences(tokens, lexicon) if inside else ():
+    parts = split_sentences(tokens, lexicon) if inside else []
+    for part in parts:
         if part.first <= inside[-1] and inside[0] <= part.last:
-            mentions = find_mentions(tokens, lexicon, part.first, part.last)
+            mentions = _with_denied_change(tokens, find_mentions(tokens, lexicon, part.first, part.last), inside)
             mentions = join_grades(tokens, mentions, lexicon.lists)
             scopes = find_scopes(tokens, mentions, lexicon.lists, part.first, part.last)
             cue = strongest(scopes, inside[0], inside[-1])
             return Assertion.HISTORICAL if cue == AFTER else assertion_of_cue(part, cue)
-    return Assertion.PRESENT
+    return _of_heading(tokens, lexicon, next((part for part in parts if part.first > inside[-1]), None))
+
+
+def _of_heading(tokens: Tokens, lexicon: Lexicon, part: Sentence | None) -> Assertion:
+    """What the first word after a heading says of it: ``Complications: None`` denies them."""
+    mentions = find_mentions(tokens, lexicon, part.first, part.first) if part is not None else []
+    denied = any(m.term.value == "none" or (m.kind is Kind.CUE and m.term.value == Assertion.NEGATED) for m in mentions)
+    return Assertion.NEGATED if denied else Assertion.PRESENT
+
+
+def _with_denied_change(tokens: Tokens, mentions: list[Mention], concept: list[int]) -> list[Mention]:
+    """The mentions, where ``no change`` denies a concept that is a change itself: ``no change in vision``."""
+    word = tokens.words[concept[0]]
+    return [_as_denial(mention) if _ends_with(tokens, mention, word) else mention for mention in mentions]
+
+
+def _ends_with(tokens: Tokens, mention: Mention, word: str) -> bool:
+    return mention.kind is Kind.PSEUDO and mention.last > mention.first and tokens.words[mention.last] == word
+
+
+def _as_denial(mention: Mention) -> Mention:
+    term = Term(Kind.CUE, Assertion.NEGATED, direction="forward")
+    return Mention(Kind.CUE, term, mention.first, mention.last - 1)
 
 
 def _place_of(sentence: str, concept: str) -> int:

@@ -48,10 +48,17 @@ def strongest(scopes: Sequence[Scope], first: int, last: int) -> str:
     best = ""
     for scope in scopes:
         covers = scope.first <= last and first <= scope.last
-        inside = first <= scope.cue_first <= last
+        inside = first <= scope.cue_first <= last or _is_only_thought_of(scope, scopes)
         if covers and not inside and (not best or _RANK[scope.value] < _RANK[best]):
             best = scope.value
     return best
+
+
+def _is_only_thought_of(scope: Scope, scopes: Sequence[Scope]) -> bool:
+    """Whether a later denial stands in a plan or a condition itself: ``once the infection has resolved``."""
+    if scope.value != Assertion.NEGATED or scope.last > scope.cue_first:
+        return False
+    return any(s.value == Assertion.HYPOTHETICAL and s.first <= scope.cue_first <= s.last for s in scopes)
 
 
 class _ScopeReader:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from echomine.reports import extract_findings
+from echomine.reports import assertion_of, extract_findings
 from echomine.reports.document import written_grade
 
 LINES = (Path(__file__).parent / "golden" / "echo_language.txt").read_text(encoding="utf-8").splitlines()
@@ -52,4 +52,14 @@ def test_statements(first):
         found = said(text.strip().replace(" | ", "\n"))
         if found != expected(says):
             wrong[text] = found ^ expected(says)
+    assert not wrong
+
+
+ASSERTED = (Path(__file__).parent / "golden" / "assertions.txt").read_text(encoding="utf-8").splitlines()[1:]
+
+
+def test_assertions_of_concepts_of_any_field():
+    rows = [line.split(" | ") for line in ASSERTED]
+    wrong = [row for row in rows if assertion_of(row[0], row[1]) != row[2]]
+    assert len(rows) > 200
     assert not wrong
