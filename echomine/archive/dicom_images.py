@@ -63,10 +63,10 @@ def read_dicom(data: bytes, limits: ReadLimits) -> SourceImage:
     Raises:
         ItemError: With the reason why it cannot be mined.
     """
-    dataset = _parsed(data)
-    _check_whole(dataset)
+    dataset = parsed_dicom(data)
+    check_whole(dataset)
     _check_kind(dataset)
-    frames = _check_sizes(dataset, limits)
+    frames = check_sizes(dataset, limits)
     rows, columns = int(dataset.Rows), int(dataset.Columns)
     regions = list(_regions(dataset))
     chosen = choose_spectral_region(regions, rows=rows, columns=columns)
@@ -80,14 +80,14 @@ def read_dicom(data: bytes, limits: ReadLimits) -> SourceImage:
         )
         if holds
     ]
-    frame = _first_frame(dataset, limits)
+    frame = decoded_frame(dataset, limits)
     return SourceImage(
         rows=rows,
         columns=columns,
         cut=lambda box: _eight_bit(frame[box[1] : box[3], box[0] : box[2]], dataset),
         boxes=_shown_boxes(regions, rows=rows, columns=columns) or (chosen.box,),
         spectral_box=chosen.box,
-        identity=_identity(dataset),
+        identity=identity_of(dataset),
         region=chosen.region,
         calibration=calibration,
         notes=tuple(notes),
@@ -101,7 +101,12 @@ def cut_of_known(data: bytes, box: Box) -> Pixels:
     return _eight_bit(_decoded(dataset)[y0:y1, x0:x1], dataset)
 
 
-def _parsed(data: bytes) -> Dataset:
+def parsed_dicom(data: bytes) -> Dataset:
+    """The data set of a DICOM file of any modality, nothing inflated, every reader's error turned into one of ours.
+
+    Raises:
+        ItemError: If it is encrypted, deflated, cut off or no DICOM file.
+    """
     if ENVELOPED_DATA in data[:128]:
         raise ItemError(Reason.ENCRYPTED, "it is an encrypted envelope; decrypt it before ingest")
     has_preamble = data[128:132] == b"DICM"
@@ -138,7 +143,7 @@ def _after_group_2(tag: BaseTag, _vr: str | None, _length: int) -> bool:
     return tag.group != 2
 
 
-def _check_whole(dataset: Dataset) -> None:
+def check_whole(dataset: Dataset) -> None:
     """A file that was cut off has no elements, or a last one that is shorter than it says."""
     last: Any = dataset.get_item(max(dataset.keys()), keep_deferred=True) if len(dataset) else None
     if last is None:
@@ -159,7 +164,7 @@ def _check_kind(dataset: Dataset) -> None:
         raise ItemError(Reason.NO_PIXELS, "it has no pixels; nothing to mine")
 
 
-def _check_sizes(dataset: Dataset, limits: ReadLimits) -> int:
+def check_sizes(dataset: Dataset, limits: ReadLimits) -> int:
     """The number of frames, once the stated sizes are within the limits and the pixels are there."""
     rows, columns = _whole(dataset.Rows), _whole(dataset.Columns)
     samples, frames = _whole(dataset.get("SamplesPerPixel", 1)), _whole(dataset.get("NumberOfFrames", 1) or 1)
@@ -183,7 +188,8 @@ def _whole(value: Any) -> int:  # noqa: ANN401 - whatever a file holds there
         raise ItemError(Reason.BROKEN_DICOM, "a size in its header is no whole number") from error
 
 
-def _identity(dataset: Dataset) -> Identity:
+def identity_of(dataset: Dataset) -> Identity:
+    """Who and when, as the header states it."""
     return Identity(
         patient_id=str(dataset.get("PatientID", "") or "").strip(),
         study_uid=str(dataset.get("StudyInstanceUID", "") or ""),
@@ -233,7 +239,8 @@ def _shown_boxes(regions: list[UltrasoundRegion], *, rows: int, columns: int) ->
     return tuple(box for box in boxes if box is not None)
 
 
-def _first_frame(dataset: Dataset, limits: ReadLimits) -> np.ndarray[Any, Any]:
+def decoded_frame(dataset: Dataset, limits: ReadLimits) -> np.ndarray[Any, Any]:
+    """Stored values of the first frame; a decoder's error becomes an item's."""
     _check_codestream(dataset, limits)
     try:
         return _decoded(dataset)

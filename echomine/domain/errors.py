@@ -37,6 +37,11 @@ class Reason(StrEnum):
     BAD_ENCODING = "bad_encoding"
     BAD_ROW = "bad_row"
     NO_EXAM = "no_exam"
+    BAD_SPACING = "bad_spacing"
+    WRONG_SHAPE = "wrong_shape"
+    NOT_HOUNSFIELD = "not_hounsfield"
+    BAD_SERIES = "bad_series"
+    NO_HEART = "no_heart"
     FAILED = "failed"
 
 
