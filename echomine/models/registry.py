@@ -1,107 +1,109 @@
-"""Names of networks: a name is taken once, a miss lists what there is."""
+"""All networks by name: a name is taken once, a miss lists what there is."""
 
-from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 from torch import nn
 
-from echomine.domain.errors import ConfigurationError, UsageError
+from echomine.domain.config import config_from
+from echomine.domain.errors import ConfigurationError
+from echomine.models.classification import alexnet, densenet, googlenet, resnet, spectral, torchvision_networks, vgg
+from echomine.models.detection import faster_rcnn, mask_rcnn
+from echomine.models.entries import NetworkEntry, NoSettings, PublishedForm, Registry, Task
 from echomine.models.features import FeatureNetwork
-from echomine.models.spectral import spectral_net
-from echomine.models.torchvision_backbones import BACKBONES, torchvision_network
+from echomine.models.input_check import check_pictures
+from echomine.models.segmentation import enet, fcn, segnet, unet
 
-EntryT = TypeVar("EntryT")
+__all__ = [
+    "NETWORKS",
+    "NetworkEntry",
+    "NoSettings",
+    "PublishedForm",
+    "Registry",
+    "Task",
+    "create",
+    "create_features",
+    "names_of",
+    "network_config",
+]
+
+NETWORKS: Registry[NetworkEntry] = Registry("network")
+"""All networks; ``NETWORKS.register`` adds one of your own."""
+
+for _family in (
+    alexnet,
+    vgg,
+    googlenet,
+    resnet,
+    densenet,
+    spectral,
+    torchvision_networks,
+    fcn,
+    segnet,
+    unet,
+    enet,
+    faster_rcnn,
+    mask_rcnn,
+):
+    for _name, _entry in _family.ENTRIES.items():
+        NETWORKS.register(_name, _entry)
 
 
-@dataclass(frozen=True, slots=True)
-class Registry(Generic[EntryT]):
-    """A dictionary that refuses a second owner of a name.
+def names_of(task: Task) -> tuple[str, ...]:
+    """Names of the networks of a task, sorted."""
+    return tuple(name for name in NETWORKS.names() if NETWORKS.get(name).task is task)
 
-    Attributes:
-        kind: What its entries are, for messages: ``classification network``.
+
+def network_config(name: str, settings: Mapping[str, Any]) -> object:
+    """The configuration of a network from plain settings, as read from TOML or JSON; what is left out is default.
+
+    Raises:
+        UsageError: If no network has that name.
+        ConfigurationError: If a setting is unknown or refused.
     """
-
-    kind: str
-    _entries: dict[str, EntryT] = field(default_factory=dict)
-
-    def register(self, name: str, entry: EntryT) -> None:
-        """Put an entry under a free name.
-
-        Raises:
-            ConfigurationError: If the name is taken or empty.
-        """
-        if not name or name in self._entries:
-            raise ConfigurationError(
-                f"the name {name!r} of a {self.kind} is taken or empty, choose another than {', '.join(self.names())}"
-            )
-        self._entries[name] = entry
-
-    def get(self, name: str) -> EntryT:
-        """The entry of a name.
-
-        Raises:
-            UsageError: If nothing has that name.
-        """
-        try:
-            return self._entries[name]
-        except KeyError:
-            raise UsageError(f"no {self.kind} is called {name!r}, there are {', '.join(self.names())}") from None
-
-    def names(self) -> tuple[str, ...]:
-        """All names, sorted."""
-        return tuple(sorted(self._entries))
+    return config_from(NETWORKS.get(name).config, settings)
 
 
-class NetworkFactory(Protocol):
-    """Builds a classification network with random weights."""
-
-    def __call__(self, *, classes: int, in_channels: int) -> nn.Module:
-        """A network (N, in_channels, H, W) -> (N, classes)."""
-        ...
-
-
-NETWORKS: Registry[NetworkFactory] = Registry("classification network")
-"""All classification networks; ``NETWORKS.register`` adds one of your own."""
-
-
-def _torchvision_factory(name: str) -> NetworkFactory:
-    def factory(*, classes: int, in_channels: int) -> nn.Module:
-        return torchvision_network(name, classes=classes, in_channels=in_channels)
-
-    return factory
-
-
-NETWORKS.register("spectral_net", spectral_net)
-for _name in BACKBONES:
-    NETWORKS.register(_name, _torchvision_factory(_name))
-
-
-def create(name: str, *, classes: int, in_channels: int = 1) -> nn.Module:
-    """A classification network by name, with random weights of the global torch generator.
+def create(name: str, *, classes: int, in_channels: int = 1, config: object | None = None) -> nn.Module:
+    """A network by name, with random weights of the global torch generator.
 
     Args:
         name: One of ``NETWORKS.names()``.
-        classes: Outputs; with 1000 and 3 channels the networks are those of the papers.
+        classes: Classes it tells apart; for boxes and masks of objects, background included, as in torchvision.
         in_channels: 1 for grey pictures, 3 for colour.
+        config: Of the class that the network's entry names; its defaults are the paper's sizes.
 
     Returns:
-        A network (N, in_channels, H, W) -> (N, classes) logits. H and W from 64 on, square or not.
+        A network by the contract of its task, see :class:`Task`. It refuses pictures that do not fit.
 
     Raises:
         UsageError: If the name is unknown.
-        ConfigurationError: If a count is not positive.
+        ConfigurationError: If a count is too small or the configuration is another network's.
     """
-    if classes < 1 or in_channels < 1:
+    entry = NETWORKS.get(name)
+    if classes < entry.task.fewest_classes or in_channels < 1:
         raise ConfigurationError(
-            f"a network needs 1 or more classes and channels, got {classes} classes, {in_channels} channels"
+            f"{name} needs {entry.task.fewest_classes} or more classes and 1 or more channels, got {classes} classes "
+            f"and {in_channels} channels"
         )
-    return NETWORKS.get(name)(classes=classes, in_channels=in_channels)
+    settings = entry.config() if config is None else config
+    if not isinstance(settings, entry.config):
+        raise ConfigurationError(f"{name} is set by {entry.config.__name__}, got {type(settings).__name__}")
+    network = entry.build(settings, classes=classes, in_channels=in_channels)
+    return check_pictures(network, name, entry, in_channels=in_channels)
 
 
 def create_features(name: str, *, in_channels: int = 1) -> FeatureNetwork:
-    """The network of a name without its last layer: (N, in_channels, H, W) -> (N, width) features.
+    """A classification network without its last layer: (N, in_channels, H, W) -> (N, width) features.
 
     Raises:
         UsageError: If the name is unknown.
+        ConfigurationError: If the network does not classify pictures.
     """
+    task = NETWORKS.get(name).task
+    if task is not Task.CLASSIFICATION:
+        raise ConfigurationError(
+            f"features are taken from a classification network, and {name} is one for {task}: "
+            f"choose one of {', '.join(names_of(Task.CLASSIFICATION))}"
+        )
     return FeatureNetwork.from_classifier(create(name, classes=1, in_channels=in_channels))

@@ -3,36 +3,74 @@ import torch
 from torch import nn
 
 from echomine.domain.errors import ConfigurationError, UsageError
+from echomine.models.detection.config import Backbone, DetectorConfig, Normalisation
+from echomine.models.detection.faster_rcnn import VGG16_CONFIG
 from echomine.models.features import FeatureNetwork
-from echomine.models.registry import Registry, create, create_features
+from echomine.models.registry import NETWORKS, Registry, Task, create, create_features, names_of, network_config
+from echomine.models.segmentation.unet import UNetConfig
 
 PUBLISHED = {
     "alexnet": 61_100_840,
+    "alexnet_2012": 60_965_224,
     "vgg16": 138_357_544,
+    "vgg19": 143_667_240,
     "googlenet": 6_624_904,
     "resnet18": 11_689_512,
     "resnet34": 21_797_672,
     "resnet50": 25_557_032,
+    "resnet101": 44_549_160,
+    "resnet152": 60_192_808,
     "densenet121": 7_978_856,
+    "densenet161": 28_681_000,
+    "densenet169": 14_149_480,
+    "densenet201": 20_013_928,
+    "fcn32s": 136_152_917,
+    "fcn16s": 134_815_994,
+    "fcn8s": 134_489_759,
+    "segnet": 29_449_355,
+    "unet_valid": 31_030_658,
+    "enet": 350_652,
+    "faster_rcnn": 41_755_286,
+    "mask_rcnn": 44_401_393,
 }
-"""Parameters with 1000 classes and colour pictures, as torchvision publishes them."""
+"""Parameters in the form of the paper or of the library that publishes the network."""
 
 
 def parameters(network: nn.Module) -> int:
     return sum(one.numel() for one in network.parameters())
 
 
-@pytest.mark.parametrize("name", sorted(PUBLISHED))
-def test_parameter_counts_are_the_published_ones(name):
+def counted(name: str, **changes) -> int:
+    form = NETWORKS.get(name).published
+    made = {"classes": form.classes, "in_channels": form.in_channels, "config": form.settings} | changes
     with torch.device("meta"):
-        network = create(name, classes=1000, in_channels=3)
-    assert parameters(network) == PUBLISHED[name]
+        return parameters(create(name, **made))
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_parameter_counts_are_the_published_ones(name):
+    assert counted(name) == PUBLISHED[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "wanted"),
+    [
+        ("alexnet_2012", {"config": network_config("alexnet_2012", {"groups": 1})}, 62_378_344),
+        ("googlenet", {"config": network_config("googlenet", {"auxiliary": True})}, 13_004_888),
+        ("segnet", {"config": network_config("segnet", {"batch_norm": False})}, 29_433_483),
+        ("unet", {"config": UNetConfig(norm="")}, 31_030_658 + (64 * 128 * 2 * 2 + 64) + 64 * 64 * 3 * 3),
+        ("enet", {"classes": 19}, 351_660),
+        ("faster_rcnn", {"classes": 21, "config": VGG16_CONFIG}, 137_078_239),
+        ("faster_rcnn", {"config": DetectorConfig(norm=Normalisation.BATCH)}, 41_808_406),
+        ("mask_rcnn", {"config": DetectorConfig(norm=Normalisation.BATCH)}, 44_454_513),
+    ],
+)
+def test_other_forms_have_their_counts(name, changes, wanted):
+    assert counted(name, **changes) == wanted
 
 
 def test_one_grey_channel_takes_two_thirds_of_the_first_filters_away():
-    with torch.device("meta"):
-        colour, grey = (parameters(create("resnet18", classes=1000, in_channels=c)) for c in (3, 1))
-    assert colour - grey == 2 * 64 * 7 * 7
+    assert counted("resnet18") - counted("resnet18", in_channels=1) == 2 * 64 * 7 * 7
 
 
 @pytest.mark.parametrize("name", ["spectral_net", "mobilenet_v3_small", "shufflenet_v2_x1_0", "resnet18", "googlenet"])
@@ -59,6 +97,11 @@ def test_a_network_without_a_linear_layer_has_no_seam():
         FeatureNetwork.from_classifier(nn.Sequential(nn.Conv2d(1, 1, 1)))
 
 
+def test_features_come_from_classification_networks():
+    with pytest.raises(ConfigurationError, match="unet is one for segmentation: choose one of alexnet"):
+        create_features("unet")
+
+
 def test_a_miss_lists_what_there_is():
     with pytest.raises(UsageError, match=r"'resnet19'.*resnet18"):
         create("resnet19", classes=2)
@@ -73,9 +116,53 @@ def test_a_name_is_taken_once():
     assert registry.names() == ("one",)
 
 
-def test_counts_must_be_positive():
-    with pytest.raises(ConfigurationError, match="0 classes"):
-        create("resnet18", classes=0)
+def test_each_network_has_one_task_and_says_where_it_comes_from():
+    by_task = [name for task in Task for name in names_of(task)]
+    assert sorted(by_task) == list(NETWORKS.names())
+    entries = [NETWORKS.get(name) for name in NETWORKS.names()]
+    assert {entry.source for entry in entries} == {"torchvision", "MONAI", "echomine"}
+    assert all(entry.paper and entry.year >= 2012 for entry in entries)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "match"),
+    [
+        ({"name": "resnet18", "classes": 0}, "0 classes"),
+        ({"name": "faster_rcnn", "classes": 1}, "needs 2 or more classes"),
+        ({"name": "unet", "classes": 2, "in_channels": 0}, "0 channels"),
+        ({"name": "unet", "classes": 2, "config": DetectorConfig()}, "unet is set by UNetConfig, got DetectorConfig"),
+        ({"name": "mask_rcnn", "classes": 2, "config": DetectorConfig(backbone=Backbone.VGG16)}, "needs a backbone"),
+    ],
+)
+def test_what_cannot_be_built_is_told(wrong, match):
+    with pytest.raises(ConfigurationError, match=match):
+        create(**wrong)
+
+
+def test_an_unknown_setting_lists_the_known_ones():
+    with pytest.raises(ConfigurationError, match=r"no setting widht; known are dropout, norm, width"):
+        network_config("unet", {"widht": 8})
+    assert network_config("unet", {"width": 8}) == UNetConfig(width=8)
+
+
+@pytest.mark.parametrize(
+    ("images", "match"),
+    [
+        (torch.rand(1, 3, 64, 64), r"pictures of 1 channel\(s\), got 3: convert the pictures or create it with"),
+        (torch.rand(1, 1, 8, 64), "from 32 x 32 pixels on, got 8 x 64"),
+        (torch.rand(1, 64, 64), r"takes images \(N, C, H, W\), got an array of shape \(1, 64, 64\)"),
+        (torch.zeros(1, 1, 64, 64, dtype=torch.uint8), "floats in 0..1, got torch.uint8"),
+    ],
+)
+def test_pictures_that_do_not_fit_are_told_in_one_sentence(images, match):
+    with pytest.raises(UsageError, match=match):
+        create("resnet18", classes=2, in_channels=1)(images)
+
+
+def test_a_detector_takes_a_list_of_pictures():
+    small = DetectorConfig(backbone=Backbone.RESNET18_FPN, min_size=32, max_size=64, hidden=8)
+    with pytest.raises(UsageError, match=r"list of images \(C, H, W\), got an array of shape \(2, 1, 64, 64\)"):
+        create("faster_rcnn", classes=2, config=small).eval()([torch.rand(2, 1, 64, 64)])
 
 
 def test_the_spectral_network_tells_height_but_not_time():

@@ -1,1 +1,1 @@
-"""Networks that give a class to every pixel."""
+"""Networks (N, C, H, W) -> logits (N, K, H, W), and what prepares pictures for them."""

@@ -6,9 +6,12 @@ is velocity and hence severity. This one averages and takes the maximum over *ti
 """
 
 import itertools
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
+
+from echomine.models.entries import NetworkEntry, NoSettings, PublishedForm, Task
 
 ROW_BINS = 12
 """Rows of the last feature map that stay apart."""
@@ -65,6 +68,22 @@ def _convolution(before: int, after: int, *, kernel: int, stride: int) -> nn.Seq
     )
 
 
-def spectral_net(*, classes: int, in_channels: int) -> nn.Module:
-    """A :class:`SpectralNet` with random weights."""
+def _build(_: NoSettings, *, classes: int, in_channels: int) -> nn.Module:
     return SpectralNet(classes=classes, in_channels=in_channels)
+
+
+ENTRIES: MappingProxyType[str, NetworkEntry] = MappingProxyType(
+    {
+        "spectral_net": NetworkEntry(
+            task=Task.CLASSIFICATION,
+            year=2026,
+            paper="echomine's own",
+            source="echomine",
+            build=_build,
+            published=PublishedForm(in_channels=1, picture=(96, 96)),
+            deepest="stages",
+            least_side=16,
+        )
+    }
+)
+"""Name -> network."""

@@ -1,0 +1,1 @@
+"""Networks (N, C, H, W) -> logits (N, K)."""

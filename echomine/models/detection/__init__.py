@@ -1,0 +1,1 @@
+"""Networks that find boxes, and masks within them, by the contract of torchvision."""
