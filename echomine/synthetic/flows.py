@@ -23,6 +23,7 @@ from echomine.synthetic.physics import SEMILUNAR, ForwardFlow, RegurgitantJet, V
 Columns: TypeAlias = npt.NDArray[np.float64]
 
 SILENT_DB = -99.0
+_BLANKET_SHARE = 0.6
 RIGHT_HEART = (Valve.TRICUSPID, Valve.PULMONIC)
 
 
@@ -32,6 +33,7 @@ class Profile(StrEnum):
     FILLED = "filled"
     BAND = "band"
     HAZE = "haze"
+    BLANKET = "blanket"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +137,7 @@ def _pulsed(forward: Columns, ripple: Columns) -> tuple[Component, ...]:
 
 def _continuous(state: ValveState, scene: Scene, ripple: Columns, rng: np.random.Generator) -> tuple[Component, ...]:
     """Forward flow, the slower flow before the valve, and the regurgitation if there is any."""
-    slope_db = int(rng.integers(3, 11))
+    slope_db = int(rng.integers(4, 14))
     forward = forward_velocity(state, scene)
     flows = (_component(forward, ripple, Profile.FILLED, slope_db), _inner_flow(forward, ripple, rng))
     if state.jet is None:
@@ -194,24 +196,27 @@ def _neighbour(valve: Valve, scene: Scene, ripple: Columns, rng: np.random.Gener
 
 
 def _clutter(scene: Scene, reach_mps: float, rng: np.random.Generator) -> tuple[Component, Component]:
-    """Slow tissue and blood around the baseline, both ways."""
+    """Slow tissue and blood around the baseline, both ways: a faint haze, or the bright blanket of most real strips."""
+    blanket = rng.random() < _BLANKET_SHARE
+    profile = Profile.BLANKET if blanket else Profile.HAZE
+    offset_db = rng.uniform(-7, 6) if blanket else -rng.uniform(3, 10)
     sides = []
     for sign in (1, -1):
-        knots = rng.uniform(0.4, 1.0, size=max(4, int(scene.times_s[-1] * 5)))
+        knots = rng.uniform(0.4, 1.0, size=max(4, int(scene.times_s[-1] * rng.uniform(5, 14))))
         places = np.linspace(0, scene.times_s[-1], knots.size)
         waves = np.interp(scene.times_s, places, knots)
-        level = 5.0 * waves - rng.uniform(3, 10)
-        sides.append(_component(sign * reach_mps * rng.uniform(0.7, 1.0) * waves, level, Profile.HAZE))
+        level = 5.0 * waves + offset_db
+        sides.append(_component(sign * reach_mps * rng.uniform(0.7, 1.0) * waves, level, profile))
     return sides[0], sides[1]
 
 
 def _clicks(scene: Scene, valve: Valve, rng: np.random.Generator) -> tuple[Component, Component]:
     """Bright lines where the valve opens and closes."""
     velocity = np.zeros_like(scene.times_s)
-    width_s = rng.uniform(0.004, 0.012)
+    width_s, tallest_mps = rng.uniform(0.003, 0.010), rng.uniform(0.8, 2.4)
     for beat in scene.beats:
         for moment in beat.ejection_s if valve in SEMILUNAR else beat.inflow_s:
             near = np.abs(scene.times_s - moment - rng.normal(0, 0.004)) < width_s
-            velocity = np.where(near, rng.uniform(0.3, 1.3), velocity)
-    level = np.full_like(velocity, rng.uniform(-6, 2))
+            velocity = np.where(near, rng.uniform(0.3, 1.0) * tallest_mps, velocity)
+    level = np.full_like(velocity, rng.uniform(-7, 4))
     return _component(velocity, level, Profile.HAZE), _component(-0.8 * velocity, level, Profile.HAZE)

@@ -10,11 +10,11 @@ from scipy.ndimage import gaussian_filter
 
 from echomine.synthetic.flows import Scene
 from echomine.synthetic.randomness import Stream, generator
-from echomine.synthetic.settings import ColourMap, DisplaySettings, Layout
+from echomine.synthetic.settings import BASELINE, ColourMap, DisplaySettings, Layout
 from echomine.synthetic.spectrum import SIGNAL_TOP, Pixels
 
-BASELINE, ECG, WHITE = 246, 250, 255
-"""Levels with a colour of their own."""
+ECG, WHITE = 250, 255
+"""Levels with a colour of their own, beside the baseline's."""
 
 _TINTS: dict[ColourMap, tuple[float, float, float]] = {
     ColourMap.GREY: (1.0, 1.0, 1.0),
@@ -46,7 +46,7 @@ def screen_pixels(
     _paste_sector(canvas, layout, rng)
     canvas[layout.y0 : layout.y0 + layout.height, layout.x0 : layout.x0 + layout.width] = strip
     row = layout.y0 + settings.baseline_row
-    canvas[row, layout.x0 : layout.x0 + layout.width] = BASELINE
+    canvas[row, layout.x0 : layout.x0 + layout.width] = settings.baseline_level
     _draw_velocity_axis(canvas, settings)
     _draw_time_axis(canvas, settings)
     _draw_ecg(canvas, settings, scene, rng)
@@ -78,7 +78,7 @@ def _text_sprite(text: str, size_px: int) -> Pixels:
 
 
 def _tick_step(span_mps: float) -> float:
-    return next(step for step in (0.1, 0.2, 0.5, 1.0, 2.0) if span_mps / step <= 9)
+    return next(step for step in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if span_mps / step <= 9)
 
 
 def _draw_velocity_axis(canvas: Pixels, settings: DisplaySettings) -> None:
@@ -112,9 +112,10 @@ def _draw_ecg(canvas: Pixels, settings: DisplaySettings, scene: Scene, rng: np.r
         trace = trace + _wave(scene, beat.qrs_s + 0.27, 0.05, 0.2)
         if not scene.fibrillates:
             trace = trace + _wave(scene, beat.atrial_s - 0.06, 0.028, 0.12)
-    y = np.rint(layout.y0 + 4 - height * trace).astype(int)
+    middle = layout.y0 + 4 + layout.height * max(0.0, rng.uniform(-0.1, 0.14))
+    y = np.rint(middle - height * trace).clip(1, layout.rows - 2).astype(int)
     points = [(layout.x0 + x, int(value)) for x, value in enumerate(y)]
-    image = Image.new("L", (layout.columns, layout.y0 + 60))
+    image = Image.new("L", (layout.columns, layout.y0 + layout.height))
     ImageDraw.Draw(image).line(points, fill=ECG, width=1 if layout.rows < 700 else 2)
     drawn = np.asarray(image)
     window = canvas[: drawn.shape[0]]
@@ -141,7 +142,8 @@ def _sector_texture(kind: int) -> npt.NDArray[np.float64]:
 def _paste_sector(canvas: Pixels, layout: Layout, rng: np.random.Generator) -> None:
     texture = _sector_texture(int(rng.integers(4)))
     x0, y0, x1, y1 = layout.sector
-    rows = np.linspace(0, texture.shape[0] - 1, y1 - y0).astype(int)
+    shown = min(1.0, (y1 - y0) / (x1 - x0))
+    rows = np.linspace((1.0 - shown) * (texture.shape[0] - 1), texture.shape[0] - 1, y1 - y0).astype(int)
     columns = np.linspace(0, texture.shape[1] - 1, x1 - x0).astype(int)[:: int(rng.choice((-1, 1)))]
     canvas[y0:y1, x0:x1] = (texture[np.ix_(rows, columns)] * 230).astype(np.uint8)
     _draw_beam(canvas, layout, rng)
@@ -160,4 +162,6 @@ def _draw_beam(canvas: Pixels, layout: Layout, rng: np.random.Generator) -> None
         put_text(canvas, (x1 + 18, y - layout.font_px // 2), str(4 * depth), layout.font_px)
     lines = (f"FR {int(rng.integers(30, 80))}Hz", "16cm", "2D", f" {int(rng.integers(50, 75))}%", " C 50")
     for line, text in enumerate(lines):
-        put_text(canvas, (8, y0 + line * (layout.font_px + 3)), text, layout.font_px)
+        y = y0 + line * (layout.font_px + 3)
+        if y + layout.font_px < y1:
+            put_text(canvas, (8, y), text, layout.font_px)

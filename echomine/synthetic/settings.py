@@ -17,7 +17,13 @@ _WIDEST_MPS = {
 }
 """Fastest forward and regurgitant flow that a valve can have here."""
 
+BASELINE = 246
+"""Level of a baseline that has a colour of its own."""
+
 _ADAPTED_SHARE = 0.25
+_WALL_FILTER_SHARE = 0.4
+_INTERFERENCE_SHARE = 0.25
+_STRIP_SHARE = 0.15
 _PULSED_RANGES_MPS = (1.5, 1.8, 2.2, 2.6, 3.2)
 
 
@@ -60,6 +66,15 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Interference:
+    """A band that electrical noise leaves at one velocity, raised by ``level_db``."""
+
+    velocity_mps: float
+    half_width_mps: float
+    level_db: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DisplaySettings:
     """Everything on the screen that is not blood flow.
 
@@ -71,9 +86,12 @@ class DisplaySettings:
         gain_db: Added to every level.
         noise_db: Level of the noise floor before the gain.
         range_db: Levels between black and white.
-        wall_filter_mps: Half height of the empty band at the baseline.
-        streak_db: Spread of the level from column to column.
+        wall_filter_mps: Half height of the empty band at the baseline; 0 where the clutter fills it.
+        interference: Bands of constant velocity.
+        streak_db: Spread of the level from column to column, at the baseline.
+        hair: Spread of the envelope from column to column, as a share of the velocity.
         gamma: Exponent of the grey curve.
+        baseline_level: Level of the line of zero velocity.
         axis_in_cm: Whether the axis is printed in cm/s instead of m/s.
         has_ecg_region: Whether the file also lists the ECG as a region.
     """
@@ -89,10 +107,13 @@ class DisplaySettings:
     noise_db: float
     range_db: float
     wall_filter_mps: float
+    interference: tuple[Interference, ...]
     streak_db: float
+    hair: float
     gamma: float
     colour_map: ColourMap
     storage: Storage
+    baseline_level: int
     axis_in_cm: bool
     has_ecg_region: bool
 
@@ -139,15 +160,35 @@ def choose_settings(
         sweep_mm_s=sweep,
         s_per_px=float(800.0 / (layout.columns * sweep * rng.choice((2.3, 2.6)))),
         gain_db=float(np.clip(rng.normal(0, 3.0), -6, 6)),
-        noise_db=float(rng.uniform(-40, -27)),
+        noise_db=float(rng.uniform(-37, -22)),
         range_db=float(rng.uniform(38, 48)),
-        wall_filter_mps=float(rng.uniform(0.03, 0.12) * (toward + away) / 6),
-        streak_db=float(rng.uniform(0.3, 1.8)),
+        wall_filter_mps=_wall_filter_mps(toward + away, rng),
+        interference=_choose_interference(toward, away, rng),
+        streak_db=float(rng.uniform(0.3, 4.0)),
+        hair=float(rng.uniform(0.018, 0.04)),
         gamma=float(rng.uniform(0.85, 1.2)),
         colour_map=colour_map,
         storage=storage,
+        baseline_level=int(rng.choice((BASELINE, 120, 160))),
         axis_in_cm=bool(rng.random() < 0.5),
         has_ecg_region=bool(rng.random() < 0.3),
+    )
+
+
+def _wall_filter_mps(span_mps: float, rng: np.random.Generator) -> float:
+    height = float(rng.uniform(0.03, 0.12) * span_mps / 6)
+    return height if rng.random() < _WALL_FILTER_SHARE else 0.0
+
+
+def _choose_interference(toward: float, away: float, rng: np.random.Generator) -> tuple[Interference, ...]:
+    lines = int(rng.integers(1, 3)) if rng.random() < _INTERFERENCE_SHARE else 0
+    return tuple(
+        Interference(
+            velocity_mps=float(rng.uniform(-away, toward)),
+            half_width_mps=float(rng.uniform(0.008, 0.04)),
+            level_db=float(rng.uniform(3, 10)),
+        )
+        for _ in range(lines)
     )
 
 
@@ -171,6 +212,8 @@ def _pulsed_range(valve: Valve, needed_mps: tuple[float, float], rng: np.random.
 
 
 def _choose_layout(config: ArchiveConfig, rng: np.random.Generator) -> Layout:
+    if not config.compact and rng.random() < _STRIP_SHARE:
+        return _strip_layout(rng)
     sizes = ((640, 480),) if config.compact else ((800, 600), (800, 600), (640, 480), (1024, 768))
     columns, rows = sizes[int(rng.integers(len(sizes)))]
     x0 = int(columns * rng.uniform(0.03, 0.07))
@@ -179,7 +222,6 @@ def _choose_layout(config: ArchiveConfig, rng: np.random.Generator) -> Layout:
     height = int(rows * rng.uniform(0.46, 0.49))
     half, top = int(rows * 0.19), int(rows * rng.uniform(0.03, 0.06))
     middle = int(columns * rng.uniform(0.38, 0.55))
-    sector = (middle - half, top, middle + half, y0 - int(rows * 0.03))
     return Layout(
         columns=columns,
         rows=rows,
@@ -187,8 +229,26 @@ def _choose_layout(config: ArchiveConfig, rng: np.random.Generator) -> Layout:
         y0=y0,
         width=width,
         height=height,
-        sector=sector,
+        sector=(middle - half, top, middle + half, y0 - int(rows * 0.03)),
         font_px=round(rows / 44),
+    )
+
+
+def _strip_layout(rng: np.random.Generator) -> Layout:
+    """A picture cut down to its display, with the lower end of the sector at most."""
+    columns, height = int(rng.integers(1040, 1370)), int(rng.integers(380, 420))
+    y0 = int(rng.integers(44, 90))
+    rows = y0 + height + int(rng.integers(34, 48))
+    middle = int(columns * rng.uniform(0.3, 0.6))
+    return Layout(
+        columns=columns,
+        rows=rows,
+        x0=int(rng.integers(20, 60)),
+        y0=y0,
+        width=int(columns * rng.uniform(0.84, 0.9)),
+        height=height,
+        sector=(middle - 100, 2, middle + 100, y0 - 10),
+        font_px=14,
     )
 
 

@@ -28,7 +28,14 @@ _STEPS_PER_UNIT = 256
 _PROFILE_REACH = 1.4
 _FORWARD_GREY = 0.66
 _TILE_SHAPE = (1024, 1536)
-_TILE_GRAINS = ((2.2, 0.55), (3.2, 0.7), (4.5, 0.9))
+_TILE_GRAINS = ((2.0, 0.3), (3.0, 0.4), (4.5, 0.45), (7.0, 0.45), (3.0, 0.7))
+"""Grain along velocity and time, in pixels: tall and hardly wider than a column, as in real strips."""
+
+_LOOKS = 2
+"""Spectra averaged into a column: machines smooth, which fills the black holes of plain speckle."""
+
+_STREAK_REACH_MPS = 1.6
+_WALL_FILTER_DB = 22.0
 
 
 def spectral_pixels(components: Sequence[Component], settings: DisplaySettings, rng: np.random.Generator) -> Pixels:
@@ -38,14 +45,23 @@ def spectral_pixels(components: Sequence[Component], settings: DisplaySettings, 
     velocity = ((settings.baseline_row - rows) * settings.mps_per_px).astype(np.float32)
     levels = np.full((layout.height, layout.width), settings.noise_db, dtype=np.float32)
     for component in components:
-        rough = _rough(component, rng)
+        rough = _rough(component, settings.hair, rng)
         _add(levels, velocity, rough)
         if settings.mode is DopplerMode.PW:
             _add_aliased(levels, velocity, rough, settings)
-    levels[np.abs(velocity) < settings.wall_filter_mps] -= np.float32(22.0)
-    levels += rng.normal(0.0, settings.streak_db, size=layout.width).astype(np.float32)
+    levels[np.abs(velocity) < settings.wall_filter_mps] -= np.float32(_WALL_FILTER_DB)
+    for line in settings.interference:
+        levels[np.abs(velocity - line.velocity_mps) < line.half_width_mps] += np.float32(line.level_db)
+    levels += _streaks(velocity, settings, rng)
     levels += _speckle((layout.height, layout.width), rng)
     return _to_grey(levels, settings)
+
+
+def _streaks(velocity: Levels, settings: DisplaySettings, rng: np.random.Generator) -> Levels:
+    """Columns brighter or darker as a whole, most of all near the baseline."""
+    drawn = rng.normal(0.0, settings.streak_db, size=settings.layout.width).astype(np.float32)
+    fall = np.float32(1.0) / (np.float32(1.0) + (velocity / np.float32(_STREAK_REACH_MPS)) ** 2)
+    return fall[:, None] * drawn[None, :]
 
 
 @lru_cache(maxsize=32)
@@ -58,16 +74,18 @@ def profile_table(profile: Profile, slope_db: int = 4) -> Levels:
     elif profile is Profile.BAND:
         table = -26.0 * np.abs((part - 0.84) / 0.22) ** 2.2 + 1.0
         table = np.where(part < 0.84, np.maximum(table, -19.0), table)
+    elif profile is Profile.BLANKET:
+        table = 2.0 - 4.0 * part - 34.0 * np.clip(part - 0.7, 0, None)
     else:
         table = 2.0 - 18.0 * part**1.5
     table = np.where(part > _PROFILE_REACH - 0.02, SILENT_DB, table)
     return table.astype(np.float32)
 
 
-def _rough(component: Component, rng: np.random.Generator) -> Component:
+def _rough(component: Component, hair: float, rng: np.random.Generator) -> Component:
     """The component with hairs: the envelope of each column a little shorter or longer."""
     size = component.velocity_mps.size
-    hairs = np.clip(rng.normal(0.0, 0.026, size=size), -0.075, 0.06)
+    hairs = np.clip(rng.normal(0.0, hair, size=size), -3 * hair, 2.3 * hair)
     tufts = np.repeat(rng.normal(0.0, 0.012, size=size // 3 + 1), 3)[:size]
     return replace(component, velocity_mps=component.velocity_mps * (1.0 + hairs + tufts))
 
@@ -100,14 +118,14 @@ def _add_aliased(levels: Levels, velocity: Levels, component: Component, setting
             _add(levels, wrapped, component)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _speckle_tile(grain: int) -> npt.NDArray[np.int8]:
     """Rayleigh speckle in quarter dB, drawn out along the velocity axis as a short-time spectrum is."""
     rng = generator(0, Stream.SPECKLE, grain)
-    real, imaginary = (gaussian_filter(rng.normal(size=_TILE_SHAPE), _TILE_GRAINS[grain]) for _ in range(2))
-    power = real**2 + imaginary**2
+    parts = (gaussian_filter(rng.normal(size=_TILE_SHAPE), _TILE_GRAINS[grain]) for _ in range(2 * _LOOKS))
+    power = sum((part**2 for part in parts), start=np.zeros(_TILE_SHAPE))
     decibel = 10.0 * np.log10(power / power.mean() + 1e-3)
-    tile: npt.NDArray[np.int8] = np.clip(np.rint(4.0 * (decibel + 2.5)), -127, 127).astype(np.int8)
+    tile: npt.NDArray[np.int8] = np.clip(np.rint(4.0 * (decibel + 1.2)), -127, 127).astype(np.int8)
     return tile
 
 

@@ -11,7 +11,7 @@ from echomine.synthetic.flows import forward_sign
 from echomine.synthetic.images import DrawnImage, draw_exam_image, draw_image, needed_mps, true_findings, view_of
 from echomine.synthetic.physics import valve_state
 from echomine.synthetic.plan import ImagePlan, exam_state, plan_archive
-from echomine.synthetic.screen import BASELINE
+from echomine.synthetic.screen import _tick_step
 from echomine.synthetic.settings import choose_settings
 from echomine.synthetic.spectrum import SIGNAL_TOP
 
@@ -96,7 +96,7 @@ def test_the_zero_line_is_at_the_reference_pixel() -> None:
     for index in range(10):
         image = drawn(index, Valve.MITRAL)
         row = spectral(image)[image.regions[1].reference_y0]
-        assert np.median(row) == BASELINE
+        assert np.median(row) == image.settings.baseline_level
         assert velocities(image)[image.regions[1].reference_y0] == 0
 
 
@@ -210,3 +210,8 @@ def test_the_printed_scale_alone_tells_little(valve: Valve) -> None:
 def test_plans_are_small_and_typed() -> None:
     assert all(isinstance(plan, ImagePlan) for plan in PLAN.images)
     assert len({plan.sop_uid for plan in PLAN.images}) == CONFIG.n_images
+
+
+def test_the_axis_has_ticks_however_wide_it_is() -> None:
+    for span in (0.8, 5.0, 12.0, 17.9, 20.0, 40.0):
+        assert 2 <= span / _tick_step(span) <= 9
