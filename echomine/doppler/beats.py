@@ -1,0 +1,201 @@
+"""Beats of a flow found on its envelope: without an ECG, and with one where it is known.
+
+A flow stands out of the slow signals at the baseline. The height that parts the two is the one that splits the
+envelope best into low and high (Otsu); each stretch above it is a wave, and its flanks are carried on to the baseline
+through what the slow signals hide.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d, grey_closing, grey_opening
+
+from echomine.doppler.envelope import Side, SideEnvelope
+
+Floats: TypeAlias = NDArray[np.float64]
+
+CLICK_S = 0.03
+"""A spike shorter than this is a click of a valve, not a flow."""
+GAP_S = 0.04
+"""A gap shorter than this does not part a wave in two."""
+SMOOTH_S = 0.01
+LEAST_WAVE_S = 0.07
+LONGEST_WAVE_S = 1.6
+LEAST_CONTRAST = 1.5
+"""A wave is at least this many times as high as the signals between the waves."""
+FLANK = 0.15
+"""Part of the peak below which a flank is not traced but carried on to the baseline, straight."""
+FLOOR_CLEARANCE = 1.2
+"""The same, as a multiple of the height of the slow signals."""
+LONGEST_FOOT_S = 0.008
+"""A flank is carried on over no longer than this: valves close fast."""
+STEEP = 0.3
+"""A flank ends where it gets flatter than this part of its steepest stretch: slow signals follow."""
+SLOPE_S = 0.015
+CUT = 0.5
+"""A wave is cut off when it is still at this part of its peak at the border of the display."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wave:
+    """One stretch of flow on one side of the baseline, in steps of its envelope and in rows.
+
+    Attributes:
+        side: Side of the baseline.
+        start, end: Steps where the flow leaves and reaches the baseline, fractions too.
+        core: First and last step, excluded, of the stretch above the parting height.
+        peak: Step of the peak.
+        height_px: Rows from the baseline to the peak.
+        profile_px: (N,) heights at the steps ``ceil(start)`` .. ``floor(end)``, flanks carried on to the baseline.
+        level: Level of the flow over the background at its peak, in grey levels.
+        roughness: Spread of the edge around its smooth course, as a part of the height.
+        cut_left, cut_right: Whether the wave goes on beyond the display there.
+        clipped: Whether it reaches the border of the display, so that its peak is not seen.
+    """
+
+    side: Side
+    start: float
+    end: float
+    core: tuple[int, int]
+    peak: float
+    height_px: float
+    profile_px: Floats
+    level: float
+    roughness: float
+    cut_left: bool
+    cut_right: bool
+    clipped: bool
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole wave lies within the display."""
+        return not (self.cut_left or self.cut_right)
+
+
+def find_waves(envelope: SideEnvelope) -> tuple[Wave, ...]:
+    """The waves of one side, in the order of time; none where the envelope is flat."""
+    edge = envelope.edge_px.astype(np.float64)
+    steady = _opened(edge, envelope.step_s)
+    parting = parting_height(steady)
+    if parting is None:
+        return ()
+    smooth = gaussian_filter1d(steady, SMOOTH_S / envelope.step_s, mode="nearest")
+    floor = float(np.median(steady[steady <= parting]))
+    stretches = _stretches(smooth > parting, gap=round(GAP_S / envelope.step_s))
+    longest, least = LONGEST_WAVE_S / envelope.step_s, LEAST_WAVE_S / envelope.step_s
+    kept = [part for part in stretches if least <= part[1] - part[0] <= longest]
+    return tuple(_wave(envelope, smooth, steady, part, floor) for part in kept)
+
+
+def parting_height(edge: Floats) -> float | None:
+    """Height between slow signals and flow; None when there is no flow.
+
+    References:
+        Otsu, IEEE Trans Syst Man Cybern 1979;9:62-66.
+    """
+    ordered = np.sort(edge)
+    count = np.arange(1, ordered.size, dtype=np.float64)
+    total = np.cumsum(ordered)
+    low = total[:-1] / count
+    high = (total[-1] - total[:-1]) / (ordered.size - count)
+    split = int(np.argmax(count * (ordered.size - count) * (high - low) ** 2))
+    if high[split] < LEAST_CONTRAST * max(low[split], 1.0) or high[split] - low[split] < 4.0:
+        return None
+    return float((low[split] + high[split]) / 2)
+
+
+def _opened(edge: Floats, step_s: float) -> Floats:
+    """The edge without spikes and without gaps too short for a flow."""
+    closed = grey_closing(edge, 2 * round(0.5 * CLICK_S / step_s) + 1, mode="nearest")
+    return np.asarray(grey_opening(closed, 2 * round(0.5 * CLICK_S / step_s) + 1, mode="nearest"), dtype=np.float64)
+
+
+def _stretches(above: NDArray[np.bool_], *, gap: int) -> list[tuple[int, int]]:
+    """First and last step, excluded, of each stretch of True, those parted by a short gap joined."""
+    change = np.flatnonzero(np.diff(np.concatenate([[False], above, [False]]).astype(np.int8)))
+    joined: list[tuple[int, int]] = []
+    for first, last in zip(change[::2].tolist(), change[1::2].tolist(), strict=True):
+        if joined and first - joined[-1][1] < gap:
+            joined[-1] = (joined[-1][0], last)
+        else:
+            joined.append((first, last))
+    return joined
+
+
+def _wave(
+    envelope: SideEnvelope, smooth: Floats, steady: Floats, core: tuple[int, int], floor: float
+) -> Wave:
+    first, last = core
+    peak = first + int(np.argmax(smooth[first:last]))
+    height = float(smooth[peak])
+    before, cut_left = _foot(steady[peak::-1], floor, envelope.step_s)
+    after, cut_right = _foot(steady[peak:], floor, envelope.step_s)
+    start, end = peak - before, peak + after
+    steps = np.arange(int(np.ceil(start)), int(np.floor(end)) + 1)
+    profile = _profile(steady, steps, (start, end), max(FLOOR_CLEARANCE * floor, FLANK * height))
+    middle = slice(first, last)
+    return Wave(
+        side=envelope.side,
+        start=start,
+        end=end,
+        core=core,
+        peak=float(peak),
+        height_px=height,
+        profile_px=profile,
+        level=float(envelope.level[peak]),
+        roughness=float(np.median(np.abs(envelope.edge_px[middle] - smooth[middle]))) / max(height, 1.0),
+        cut_left=cut_left,
+        cut_right=cut_right,
+        clipped=bool(envelope.clipped[middle].sum() * envelope.step_s > CLICK_S),
+    )
+
+
+def _foot(course: Floats, floor: float, step_s: float) -> tuple[float, bool]:
+    """Steps from the peak to where its flank meets the baseline, and whether the display ends before that.
+
+    Args:
+        course: Heights from the peak on, in the direction of the flank.
+        floor: Height of the slow signals that hide the end of the flank.
+        step_s: Time of one step, s.
+    """
+    height = float(course[0])
+    low = max(FLANK * height, min(FLOOR_CLEARANCE * floor, 0.5 * height))
+    under = np.flatnonzero(course < low)
+    if under.size == 0:
+        return float(course.size - 1), bool(course[-1] > CUT * height)
+    bottom = int(under[0])
+    exact = bottom - (low - course[bottom]) / max(course[bottom - 1] - course[bottom], 1e-6)
+    window = max(1, round(SLOPE_S / step_s))
+    fall = course[:-window] - course[window:]
+    within = fall[: max(bottom - window + 1, 1)]
+    last = int(np.flatnonzero(within >= STEEP * within.max())[-1])
+    base = min(exact, float(last + window))
+    height_there = max(float(np.interp(base, np.arange(course.size), course)), low)
+    reach = height_there * window / max(float(within.max()), 1e-6)
+    return min(base + min(reach, LONGEST_FOOT_S / step_s), course.size - 1.0), False
+
+
+def _profile(smooth: Floats, steps: NDArray[np.intp], feet: tuple[float, float], low: float) -> Floats:
+    """Heights at the steps of a wave: as traced above ``low``, straight to the baseline below."""
+    traced = smooth[steps]
+    above = np.flatnonzero(traced >= low)
+    profile = traced.copy()
+    if above.size == 0:
+        return profile
+    first, last = int(above[0]), int(above[-1])
+    rising = np.interp(steps[:first], [feet[0], steps[first]], [0.0, traced[first]])
+    falling = np.interp(steps[last + 1 :], [steps[last], feet[1]], [traced[last], 0.0])
+    profile[:first] = rising
+    profile[last + 1 :] = falling
+    return profile
+
+
+def same_kind(waves: Sequence[Wave], *, share: float = 0.4) -> tuple[Wave, ...]:
+    """The waves that are at least ``share`` times as high as the typical one."""
+    if not waves:
+        return ()
+    typical = float(np.median([wave.height_px for wave in waves]))
+    return tuple(wave for wave in waves if wave.height_px >= share * typical)

@@ -1,0 +1,242 @@
+"""The outer edge of the flow on either side of the baseline of a spectral display.
+
+The edge of a column is where the level, averaged along the edge, falls below a part of the level of the jet over the
+background. It is found as the row at which the sum of (level - background - threshold) from the baseline outwards is
+largest: gaps by a wall filter, a dense flow inside a fainter one, single bright pixels and lines of interference,
+which the background of their row holds, do not stop it.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import median_filter, uniform_filter1d
+
+from echomine.domain.errors import ConfigurationError, MeasurementError
+from echomine.doppler.display import Pixels
+
+Floats: TypeAlias = NDArray[np.float32]
+Mask: TypeAlias = NDArray[np.bool_]
+
+LEAST_ROWS = 16
+"""A side of the baseline with fewer rows shows no flow."""
+_LEAST_COLUMNS = 24
+_PASSES = 2
+_JET_PART = (0.6, 0.9)
+_BEYOND = 1.15
+"""Rows farther out than this part of the edge are background."""
+
+
+class Side(StrEnum):
+    """A side of the baseline on the display, whatever direction of flow it stands for."""
+
+    ABOVE = "above"
+    BELOW = "below"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvelopeConfig:
+    """How the edge is found.
+
+    Attributes:
+        column_s: Time over which columns are averaged first.
+        blur_s: Width of a further average over time.
+        edge_level: Constant part of the threshold, as a share of the full range of grey levels.
+        edge_share: Part of the threshold that grows with the level of the jet.
+        level_window_s: Time over which the level of a jet is shared by its columns.
+        baseline_gap_px: Rows next to the baseline that are left out, each side.
+    """
+
+    column_s: float = 0.005
+    blur_s: float = 0.012
+    edge_level: float = 0.045
+    edge_share: float = 0.14
+    level_window_s: float = 0.2
+    baseline_gap_px: int = 2
+
+    def __post_init__(self) -> None:
+        if not (self.column_s > 0 and self.blur_s >= 0 and 0 < self.edge_share < 1 and 0 < self.edge_level < 1):
+            raise ConfigurationError(f"an envelope needs positive times and shares within 0..1, got {self}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideEnvelope:
+    """The edge of the flow on one side, one value a step of time.
+
+    Attributes:
+        side: Which side of the baseline.
+        x0: Column of the display in the middle of the first step.
+        step_px: Columns a step covers.
+        step_s: Time of one step, s.
+        edge_px: (T,) distance of the edge from the baseline, in rows; 0 where nothing is seen.
+        level: (T,) level of the flow over the background, in grey levels.
+        noise: Spread of the background, in grey levels, as averaged here.
+        reach_px: Rows that the display has on this side.
+        clipped: (T,) whether the flow goes on to the border of the display.
+    """
+
+    side: Side
+    x0: float
+    step_px: int
+    step_s: float
+    edge_px: Floats
+    level: Floats
+    noise: float
+    reach_px: int
+    clipped: Mask
+
+    def column(self, step: float) -> float:
+        """Column of the display at a step, fractions too."""
+        return self.x0 + step * self.step_px
+
+
+DEFAULT_ENVELOPE = EnvelopeConfig()
+
+
+def trace_envelopes(
+    pixels: Pixels,
+    *,
+    baseline_y: float,
+    s_per_px: float,
+    overlay: Mask | None = None,
+    config: EnvelopeConfig = DEFAULT_ENVELOPE,
+) -> tuple[SideEnvelope, ...]:
+    """The edges of the flows above and below the baseline; a side with too few rows is left out.
+
+    Args:
+        pixels: (H, W) or (H, W, 3) display, 0..255, brighter is more flow.
+        baseline_y: Row of zero velocity.
+        s_per_px: Time of one column, s.
+        overlay: (H, W) pixels that are no flow (text, ECG, calipers); they are filled from beside them.
+        config: How the edge is found.
+
+    Raises:
+        MeasurementError: If the display has too few columns, or the baseline lies outside of it.
+    """
+    grey = grey_levels(pixels)
+    if grey.shape[1] < _LEAST_COLUMNS:
+        raise MeasurementError(f"an envelope needs {_LEAST_COLUMNS} columns or more, got {grey.shape[1]}")
+    if not 0 <= baseline_y <= grey.shape[0]:
+        raise MeasurementError(f"the baseline (row {baseline_y:.0f}) lies outside the display of {grey.shape[0]} rows")
+    step_px = max(1, round(config.column_s / s_per_px))
+    pooled = _pooled(filled(grey, overlay), step_px)
+    step_s = step_px * s_per_px
+    found = []
+    for side in Side:
+        rows, offset = _rows_of(pooled, side, baseline_y, config.baseline_gap_px)
+        if rows.shape[0] >= LEAST_ROWS:
+            found.append(_side_envelope(rows, offset, side, (step_px, step_s), config))
+    return tuple(found)
+
+
+def grey_levels(pixels: Pixels) -> Floats:
+    """(H, W) grey levels of a display; of colours the strongest channel, so that colour maps keep their contrast."""
+    grey = pixels if pixels.ndim == 2 else pixels.max(axis=2)
+    return grey.astype(np.float32)
+
+
+def filled(grey: Floats, overlay: Mask | None) -> Floats:
+    """The grey levels with overlay pixels replaced by the mean of what lies beside them in their row."""
+    if overlay is None or not overlay.any():
+        return grey
+    rows = np.flatnonzero(overlay.any(axis=1))
+    keep = (~overlay[rows]).astype(np.float32)
+    known = grey[rows] * keep
+    fill = np.zeros_like(known)
+    weight = np.zeros_like(known)
+    for width in (9, 31, 121):
+        missing = weight < 1e-3
+        share = uniform_filter1d(keep, width, axis=1, mode="nearest")
+        mean = uniform_filter1d(known, width, axis=1, mode="nearest")
+        fill = np.where(missing, mean, fill)
+        weight = np.where(missing, share, weight)
+    out = grey.copy()
+    out[rows] = np.where(overlay[rows], fill / np.maximum(weight, 1e-3), grey[rows])
+    return out
+
+
+def _pooled(grey: Floats, step_px: int) -> Floats:
+    """(H, T) means over ``step_px`` columns; columns that do not fill a step are left out."""
+    if step_px == 1:
+        return grey
+    steps = grey.shape[1] // step_px
+    return grey[:, : steps * step_px].reshape(grey.shape[0], steps, step_px).mean(axis=2)
+
+
+def _rows_of(pooled: Floats, side: Side, baseline_y: float, gap_px: int) -> tuple[Floats, float]:
+    """The rows of a side, the nearest to the baseline first, and the distance of the inner edge of the first one."""
+    if side is Side.ABOVE:
+        last = int(np.ceil(baseline_y)) - gap_px
+        return pooled[: max(last, 0)][::-1], baseline_y - last + 0.5
+    first = int(np.floor(baseline_y)) + gap_px + 1
+    return pooled[first:], first - 0.5 - baseline_y
+
+
+def _side_envelope(
+    rows: Floats, offset: float, side: Side, step: tuple[int, float], config: EnvelopeConfig
+) -> SideEnvelope:
+    step_px, step_s = step
+    smooth = uniform_filter1d(rows, max(1, round(config.blur_s / step_s)), axis=1, mode="nearest")
+    background = np.percentile(smooth[:, ::4], 30, axis=1).astype(np.float32)
+    level = np.full(smooth.shape[1], 60.0, dtype=np.float32)
+    edge, noise = level, 0.0
+    for _ in range(_PASSES):
+        excess = smooth - background[:, None]
+        edge = _outer_edge(excess, 255.0 * config.edge_level + config.edge_share * level)
+        level = _jet_level(excess, edge, config.level_window_s / step_s)
+        background, noise = _background(smooth, edge, background)
+    excess = smooth - background[:, None]
+    threshold = 255.0 * config.edge_level + config.edge_share * level
+    edge = _outer_edge(excess, threshold)
+    edge = median_filter(edge, 2 * round(0.01 / step_s) + 1, mode="nearest")
+    return SideEnvelope(
+        side=side,
+        x0=(step_px - 1) / 2,
+        step_px=step_px,
+        step_s=step_s,
+        edge_px=np.where(edge > 0, edge + np.float32(offset), 0).astype(np.float32),
+        level=level,
+        noise=noise,
+        reach_px=rows.shape[0] + round(offset),
+        clipped=edge >= rows.shape[0] - 3,
+    )
+
+
+def _outer_edge(excess: Floats, threshold: Floats) -> Floats:
+    """(T,) rows within the edge: where the sum of what exceeds the threshold, from the baseline on, is largest."""
+    total = np.cumsum(excess - threshold[None, :], axis=0, dtype=np.float32)
+    last = total.argmax(axis=0)
+    highest = np.take_along_axis(total, last[None, :], axis=0)[0]
+    return np.where(highest > 0, last + 1, 0).astype(np.float32)
+
+
+def _jet_level(excess: Floats, edge: Floats, window: float) -> Floats:
+    """(T,) level of the jet over the background in the outer part of the velocities.
+
+    The columns around share it by the fourth power of their edge, so that the peak of a beat speaks for its flanks.
+    """
+    total = np.vstack([np.zeros((1, edge.size), dtype=np.float32), np.cumsum(excess, axis=0, dtype=np.float32)])
+    low = (_JET_PART[0] * edge).astype(np.intp)
+    high = np.minimum(np.maximum((_JET_PART[1] * edge).astype(np.intp), low + 1), excess.shape[0])
+    columns = np.arange(edge.size)
+    level = (total[high, columns] - total[low, columns]) / np.maximum(high - low, 1)
+    weight = (edge / max(float(edge.max()), 1.0)) ** 4 + np.float32(1e-6)
+    width = max(1, round(window))
+    shared = uniform_filter1d(level * weight, width, mode="nearest") / uniform_filter1d(weight, width, mode="nearest")
+    return np.clip(shared, 0.0, 255.0).astype(np.float32)
+
+
+def _background(smooth: Floats, edge: Floats, before: Floats) -> tuple[Floats, float]:
+    """(N,) mean level of each row where it lies beyond the edge, and the spread there."""
+    beyond = np.arange(smooth.shape[0], dtype=np.float32)[:, None] > (_BEYOND * edge + 6)[None, :]
+    count = beyond.sum(axis=1)
+    known = count > 0.1 * smooth.shape[1]
+    if not known.any():
+        return before, 0.0
+    mean = np.where(beyond, smooth, 0).sum(axis=1) / np.maximum(count, 1)
+    rows = np.arange(smooth.shape[0])
+    background = np.interp(rows, rows[known], mean[known]).astype(np.float32)
+    residual = np.where(beyond, smooth - background[:, None], 0)
+    return background, float(np.sqrt((residual**2).sum() / max(int(beyond.sum()), 1)))

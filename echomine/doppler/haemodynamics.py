@@ -1,0 +1,125 @@
+"""What an envelope says of a flow: gradients, velocity-time integral, half-time, acceleration.
+
+References:
+    Baumgartner et al., J Am Soc Echocardiogr 2017;30:372-392 (gradients, VTI); Hatle et al., Circulation 1979;60:1096
+    (pressure half-time); Zoghbi et al., J Am Soc Echocardiogr 2017;30:303-371 (deceleration of a regurgitation).
+"""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echomine.domain.errors import MeasurementError
+
+Velocities: TypeAlias = NDArray[np.floating] | Sequence[float]
+
+BERNOULLI_MMHG_PER_M2S2 = 4.0
+HALF_TIME_FALL = 1.0 - 2.0**-0.5
+"""Part of the velocity that is lost when the gradient has halved."""
+
+_LEAST_DECAY_POINTS = 5
+
+
+def gradient_mmhg(velocity_mps: float) -> float:
+    """Pressure gradient of a velocity by the simplified Bernoulli equation, in mmHg."""
+    return BERNOULLI_MMHG_PER_M2S2 * velocity_mps**2
+
+
+def mean_gradient_mmhg(velocity_mps: Velocities, times_s: Velocities | None = None) -> float:
+    """Mean pressure gradient over a flow, by the simplified Bernoulli equation.
+
+    The velocity runs straight from one sample to the next, and its square is integrated as such, so that the mean of
+    a triangle or of a polygon drawn by hand is exact.
+
+    Args:
+        velocity_mps: (T,) envelope velocities in m/s from the start to the end of the flow; the sign is ignored.
+        times_s: (T,) ascending times; equal steps when left out.
+
+    Returns:
+        Time mean of 4 v^2, in mmHg.
+
+    Raises:
+        MeasurementError: If there are no samples.
+    """
+    velocity, times = _samples(velocity_mps, times_s)
+    if velocity.size == 1 or times[-1] == times[0]:
+        return gradient_mmhg(float(velocity[0]))
+    left, right = velocity[:-1], velocity[1:]
+    squares = (left**2 + left * right + right**2) / 3.0
+    return BERNOULLI_MMHG_PER_M2S2 * float(np.sum(squares * np.diff(times)) / (times[-1] - times[0]))
+
+
+def vti_cm(velocity_mps: Velocities, times_s: Velocities) -> float:
+    """Velocity-time integral of a flow, in cm.
+
+    Args:
+        velocity_mps: (T,) envelope velocities in m/s; the sign is ignored.
+        times_s: (T,) ascending times in s.
+
+    Raises:
+        MeasurementError: If there are no samples.
+    """
+    velocity, times = _samples(velocity_mps, times_s)
+    return 100.0 * float(np.trapezoid(velocity, times))
+
+
+def deceleration_mps2(velocity_mps: Velocities, times_s: Velocities) -> float:
+    """Slope of a decay, in m/s per s, positive when the velocity falls; robust to a few points off the line.
+
+    A line through all points is fitted anew without those that lie far from it.
+
+    Raises:
+        MeasurementError: If there are fewer than five points.
+    """
+    slope, _ = _decay_line(velocity_mps, times_s)
+    return -slope
+
+
+def pressure_half_time_ms(velocity_mps: Velocities, times_s: Velocities) -> float:
+    """Time in which the gradient of a decaying flow halves, in ms, from the line through its decay.
+
+    The line's velocity at the first point is the peak; the gradient has halved where it falls to that over sqrt 2.
+
+    Args:
+        velocity_mps: (T,) envelope velocities from the peak on, in m/s; the sign is ignored.
+        times_s: (T,) ascending times in s.
+
+    Raises:
+        MeasurementError: If there are fewer than five points, or the velocity does not fall.
+    """
+    slope, peak = _decay_line(velocity_mps, times_s)
+    if slope >= 0 or peak <= 0:
+        raise MeasurementError("a pressure half-time needs a velocity that falls from its peak on")
+    return 1000.0 * HALF_TIME_FALL * peak / -slope
+
+
+def _decay_line(velocity_mps: Velocities, times_s: Velocities) -> tuple[float, float]:
+    """Slope (m/s per s) and velocity at the first point of the line through a decay."""
+    velocity, times = _samples(velocity_mps, times_s)
+    if velocity.size < _LEAST_DECAY_POINTS:
+        raise MeasurementError(f"a decay needs {_LEAST_DECAY_POINTS} points or more, got {velocity.size}")
+    since = times - times[0]
+    keep = np.ones(velocity.size, dtype=bool)
+    slope, start = np.polyfit(since, velocity, 1)
+    for _ in range(3):
+        residual = velocity - (start + slope * since)
+        spread = 1.4826 * float(np.median(np.abs(residual[keep] - np.median(residual[keep]))))
+        keep = np.abs(residual) <= max(2.5 * spread, 1e-6 + 0.01 * float(velocity.max()))
+        if keep.sum() < _LEAST_DECAY_POINTS:
+            break
+        slope, start = np.polyfit(since[keep], velocity[keep], 1)
+    return float(slope), float(start)
+
+
+def _samples(
+    velocity_mps: Velocities, times_s: Velocities | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    velocity = np.abs(np.asarray(velocity_mps, dtype=np.float64))
+    if velocity.size == 0:
+        raise MeasurementError("a flow needs an envelope, got no samples")
+    times = np.arange(velocity.size, dtype=np.float64) if times_s is None else np.asarray(times_s, dtype=np.float64)
+    if times.shape != velocity.shape:
+        raise MeasurementError(f"each velocity needs its time, got {velocity.size} velocities and {times.size} times")
+    return velocity, times
