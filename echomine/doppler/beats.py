@@ -35,6 +35,8 @@ LONGEST_FOOT_S = 0.008
 STEEP = 0.3
 """A flank ends where it gets flatter than this part of its steepest stretch: slow signals follow."""
 SLOPE_S = 0.015
+LONGEST_TAIL_S = 0.05
+"""A foot lies no farther than this from where the flow sinks into the slow signals."""
 CUT = 0.5
 """A wave is cut off when it is still at this part of its peak at the border of the display."""
 
@@ -125,14 +127,13 @@ def _stretches(above: NDArray[np.bool_], *, gap: int) -> list[tuple[int, int]]:
     return joined
 
 
-def _wave(
-    envelope: SideEnvelope, smooth: Floats, steady: Floats, core: tuple[int, int], floor: float
-) -> Wave:
+def _wave(envelope: SideEnvelope, smooth: Floats, steady: Floats, core: tuple[int, int], floor: float) -> Wave:
     first, last = core
     peak = first + int(np.argmax(smooth[first:last]))
     height = float(smooth[peak])
-    before, cut_left = _foot(steady[peak::-1], floor, envelope.step_s)
-    after, cut_right = _foot(steady[peak:], floor, envelope.step_s)
+    tail = round(LONGEST_TAIL_S / envelope.step_s)
+    before, cut_left = _foot(steady[max(first - tail, 0) : peak + 1][::-1], floor, envelope.step_s)
+    after, cut_right = _foot(steady[peak : last + tail], floor, envelope.step_s)
     start, end = peak - before, peak + after
     steps = np.arange(int(np.ceil(start)), int(np.floor(end)) + 1)
     profile = _profile(steady, steps, (start, end), max(FLOOR_CLEARANCE * floor, FLANK * height))
@@ -164,10 +165,14 @@ def _foot(course: Floats, floor: float, step_s: float) -> tuple[float, bool]:
     height = float(course[0])
     low = max(FLANK * height, min(FLOOR_CLEARANCE * floor, 0.5 * height))
     under = np.flatnonzero(course < low)
-    if under.size == 0:
-        return float(course.size - 1), bool(course[-1] > CUT * height)
-    bottom = int(under[0])
-    exact = bottom - (low - course[bottom]) / max(course[bottom - 1] - course[bottom], 1e-6)
+    if under.size:
+        bottom = int(under[0])
+        exact = bottom - (low - course[bottom]) / max(course[bottom - 1] - course[bottom], 1e-6)
+    else:
+        bottom = int(np.argmin(course))
+        exact = float(bottom)
+        if course[bottom] > CUT * height:
+            return float(course.size - 1), True
     window = max(1, round(SLOPE_S / step_s))
     fall = course[:-window] - course[window:]
     within = fall[: max(bottom - window + 1, 1)]

@@ -45,6 +45,7 @@ class EnvelopeConfig:
         blur_s: Width of a further average over time.
         edge_level: Constant part of the threshold, as a share of the full range of grey levels.
         edge_share: Part of the threshold that grows with the level of the jet.
+        noise_spreads: The threshold is never less than this many spreads of the background.
         level_window_s: Time over which the level of a jet is shared by its columns.
         baseline_gap_px: Rows next to the baseline that are left out, each side.
     """
@@ -53,6 +54,7 @@ class EnvelopeConfig:
     blur_s: float = 0.012
     edge_level: float = 0.045
     edge_share: float = 0.14
+    noise_spreads: float = 2.0
     level_window_s: float = 0.2
     baseline_gap_px: int = 2
 
@@ -162,7 +164,8 @@ def _pooled(grey: Floats, step_px: int) -> Floats:
     if step_px == 1:
         return grey
     steps = grey.shape[1] // step_px
-    return grey[:, : steps * step_px].reshape(grey.shape[0], steps, step_px).mean(axis=2)
+    pooled = grey[:, : steps * step_px].reshape(grey.shape[0], steps, step_px).mean(axis=2)
+    return np.asarray(pooled, dtype=np.float32)
 
 
 def _rows_of(pooled: Floats, side: Side, baseline_y: float, gap_px: int) -> tuple[Floats, float]:
@@ -181,15 +184,14 @@ def _side_envelope(
     smooth = uniform_filter1d(rows, max(1, round(config.blur_s / step_s)), axis=1, mode="nearest")
     background = np.percentile(smooth[:, ::4], 30, axis=1).astype(np.float32)
     level = np.full(smooth.shape[1], 60.0, dtype=np.float32)
-    edge, noise = level, 0.0
+    noise = 0.0
     for _ in range(_PASSES):
         excess = smooth - background[:, None]
-        edge = _outer_edge(excess, 255.0 * config.edge_level + config.edge_share * level)
+        edge = _outer_edge(excess, _threshold(level, noise, config))
         level = _jet_level(excess, edge, config.level_window_s / step_s)
         background, noise = _background(smooth, edge, background)
     excess = smooth - background[:, None]
-    threshold = 255.0 * config.edge_level + config.edge_share * level
-    edge = _outer_edge(excess, threshold)
+    edge = _outer_edge(excess, _threshold(level, noise, config))
     edge = median_filter(edge, 2 * round(0.01 / step_s) + 1, mode="nearest")
     return SideEnvelope(
         side=side,
@@ -204,12 +206,18 @@ def _side_envelope(
     )
 
 
+def _threshold(level: Floats, noise: float, config: EnvelopeConfig) -> Floats:
+    """(T,) level over the background at which the flow ends."""
+    by_level = np.float32(255.0 * config.edge_level) + np.float32(config.edge_share) * level
+    return np.asarray(np.maximum(by_level, np.float32(config.noise_spreads * noise)), dtype=np.float32)
+
+
 def _outer_edge(excess: Floats, threshold: Floats) -> Floats:
     """(T,) rows within the edge: where the sum of what exceeds the threshold, from the baseline on, is largest."""
     total = np.cumsum(excess - threshold[None, :], axis=0, dtype=np.float32)
     last = total.argmax(axis=0)
     highest = np.take_along_axis(total, last[None, :], axis=0)[0]
-    return np.where(highest > 0, last + 1, 0).astype(np.float32)
+    return np.asarray(np.where(highest > 0, last + 1, 0), dtype=np.float32)
 
 
 def _jet_level(excess: Floats, edge: Floats, window: float) -> Floats:
@@ -225,7 +233,7 @@ def _jet_level(excess: Floats, edge: Floats, window: float) -> Floats:
     weight = (edge / max(float(edge.max()), 1.0)) ** 4 + np.float32(1e-6)
     width = max(1, round(window))
     shared = uniform_filter1d(level * weight, width, mode="nearest") / uniform_filter1d(weight, width, mode="nearest")
-    return np.clip(shared, 0.0, 255.0).astype(np.float32)
+    return np.asarray(np.clip(shared, 0.0, 255.0), dtype=np.float32)
 
 
 def _background(smooth: Floats, edge: Floats, before: Floats) -> tuple[Floats, float]:

@@ -113,9 +113,7 @@ def _decay_line(velocity_mps: Velocities, times_s: Velocities) -> tuple[float, f
     return float(slope), float(start)
 
 
-def _samples(
-    velocity_mps: Velocities, times_s: Velocities | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _samples(velocity_mps: Velocities, times_s: Velocities | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     velocity = np.abs(np.asarray(velocity_mps, dtype=np.float64))
     if velocity.size == 0:
         raise MeasurementError("a flow needs an envelope, got no samples")

@@ -1,0 +1,135 @@
+"""The flow on each side of the baseline: its beats, and what they say together."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from echomine.domain.records import Calibration
+from echomine.doppler.beats import Wave, find_waves, same_kind
+from echomine.doppler.envelope import Side, SideEnvelope
+from echomine.doppler.flow_beats import Confidence, FlowBeat, group_by_cycle, measure_beat
+
+MIRROR_OVERLAP = 0.7
+MIRROR_HEIGHT = 0.6
+MIRROR_LEVEL = 0.75
+"""A wave is the mirror of one on the other side at the same time that is much faster, or faster and stronger."""
+IRREGULAR = 0.12
+"""Beats whose intervals vary by more than this part of their mean are irregular."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """The flow on one side of the baseline.
+
+    Attributes:
+        side: Side of the display.
+        toward: Whether it runs towards the probe; None when the sign of the scale is unknown.
+        beats: Its complete beats, in the order of time.
+        cut_beats: Beats cut off by the border of the display.
+        waves_per_beat: 2 where most beats have an early and an atrial wave.
+        strength: Velocity x time x root of the level, to tell the main flow of a display.
+        interval_s: Median time from beat to beat; None with one beat.
+        irregular: Whether those intervals vary as in atrial fibrillation.
+    """
+
+    side: Side
+    toward: bool | None
+    beats: tuple[FlowBeat, ...]
+    cut_beats: int
+    waves_per_beat: int
+    strength: float
+    interval_s: float | None
+    irregular: bool
+
+    @property
+    def trusted(self) -> tuple[FlowBeat, ...]:
+        """The beats whose confidence is not low; all of them when it is low for all."""
+        return tuple(beat for beat in self.beats if beat.confidence > Confidence.LOW) or self.beats
+
+    @property
+    def best(self) -> FlowBeat | None:
+        """The highest of the trusted beats."""
+        return max(self.trusted, key=lambda beat: beat.vmax_mps or beat.duration_ms, default=None)
+
+    @property
+    def vmax_mps(self) -> float | None:
+        """Peak speed of the highest trusted beat."""
+        return self.best.vmax_mps if self.best else None
+
+    @property
+    def mean_vmax_mps(self) -> float | None:
+        """Mean over the trusted beats of their peak speed."""
+        return self._mean(lambda beat: beat.vmax_mps)
+
+    @property
+    def mean_gradient_mmhg(self) -> float | None:
+        """Mean over the trusted beats of their mean gradient."""
+        return self._mean(lambda beat: beat.mean_gradient_mmhg)
+
+    @property
+    def vti_cm(self) -> float | None:
+        """Mean over the trusted beats of their velocity-time integral."""
+        return self._mean(lambda beat: beat.vti_cm)
+
+    @property
+    def pht_ms(self) -> float | None:
+        """Median over the trusted beats of their pressure half-time."""
+        values = [beat.pht_ms for beat in self.trusted if beat.pht_ms is not None]
+        return float(np.median(values)) if values else None
+
+    def _mean(self, value_of: Callable[[FlowBeat], float | None]) -> float | None:
+        values = [value for beat in self.trusted if (value := value_of(beat)) is not None]
+        return float(np.mean(values)) if values else None
+
+
+def find_flows(envelopes: Sequence[SideEnvelope], baseline_y: float, scale: Calibration | None) -> tuple[Flow, ...]:
+    """The flows on both sides, the strongest first.
+
+    Args:
+        envelopes: Edges of the sides.
+        baseline_y: Row of the baseline in the display.
+        scale: Its scale; None gives places without velocities.
+    """
+    waves = {envelope.side: find_waves(envelope) for envelope in envelopes}
+    found = []
+    for envelope in envelopes:
+        others = [wave for side, there in waves.items() if side is not envelope.side for wave in there]
+        own = same_kind([wave for wave in waves[envelope.side] if not _is_mirror(wave, others)])
+        if own:
+            found.append(_flow(own, envelope, baseline_y, scale))
+    return tuple(sorted(found, key=lambda flow: flow.strength, reverse=True))
+
+
+def _is_mirror(wave: Wave, others: Sequence[Wave]) -> bool:
+    """Whether the other side has a faster flow over most of the time of this wave: much faster, or stronger too."""
+    length = wave.core[1] - wave.core[0]
+    return any(
+        min(wave.core[1], other.core[1]) - max(wave.core[0], other.core[0]) > MIRROR_OVERLAP * length
+        and (
+            wave.height_px < MIRROR_HEIGHT * other.height_px
+            or (wave.height_px < other.height_px and wave.level < MIRROR_LEVEL * other.level)
+        )
+        for other in others
+    )
+
+
+def _flow(waves: Sequence[Wave], envelope: SideEnvelope, baseline_y: float, scale: Calibration | None) -> Flow:
+    groups = group_by_cycle(waves, envelope.step_s)
+    strongest = max(wave.level for wave in waves)
+    complete = [group for group in groups if all(wave.complete for wave in group)]
+    beats = tuple(measure_beat(group, envelope, baseline_y, scale, strongest) for group in complete)
+    places = np.array([group[0].start * envelope.step_s for group in groups])
+    intervals = np.diff(places)
+    up = envelope.side is Side.ABOVE
+    double = sum(len(group) > 1 for group in groups)
+    return Flow(
+        side=envelope.side,
+        toward=None if scale is None else up == (scale.mps_per_px > 0),
+        beats=beats,
+        cut_beats=len(groups) - len(complete),
+        waves_per_beat=2 if 2 * double > len(groups) else 1,
+        strength=float(sum(wave.profile_px.sum() * np.sqrt(wave.level) for wave in waves)) * envelope.step_px,
+        interval_s=float(np.median(intervals)) if intervals.size else None,
+        irregular=bool(intervals.size > 1 and intervals.std() > IRREGULAR * intervals.mean()),
+    )
