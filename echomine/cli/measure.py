@@ -1,0 +1,38 @@
+"""The command that measures one image."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from echomine.cli.application import JsonOption, app
+from echomine.cli.showing import finish, print_json, print_table, stderr
+from echomine.domain.vocabulary import Valve
+
+
+@app.command()
+def measure(
+    image: Annotated[Path, typer.Argument(help="DICOM file or picture of a spectral Doppler display.")],
+    valve: Annotated[Valve | None, typer.Option(help="The valve, where you know it.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Write the measured display to this PNG.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure the flows of an image: scale, envelope, beats, peak velocity, gradients, integral, half-time.
+
+    Needs no workspace. Exit code 1 says that nothing could be measured; the reason is given.
+    """
+    from echomine.pipeline.measure_image import measure_image, summary_rows
+
+    measured = measure_image(image, valve=valve)
+    if picture is not None:
+        from echomine.pipeline.measurement_picture import write_measurement_picture
+
+        write_measurement_picture(measured, picture)
+    if as_json:
+        print_json(measured.document())
+    else:
+        for problem in measured.problems:
+            stderr().print(f"Note: {problem.message} ({problem.code})", highlight=False)
+        headers = ("flow", "Vmax m/s", "mean gradient mmHg", "VTI cm", "half-time ms", "beats")
+        print_table(f"Measured on {image.name}", headers, summary_rows(measured))
+    finish(0 if measured.measured else 1)
