@@ -155,7 +155,10 @@ def _plain_shape(shape: Sequence[int]) -> tuple[int, ...]:
 
 
 def _scale(header: Any) -> float:  # noqa: ANN401
-    return MILLIMETRES.get(header.get_xyzt_units()[0], 1.0)
+    try:
+        return MILLIMETRES.get(header.get_xyzt_units()[0], 1.0)
+    except KeyError as error:
+        raise ItemError(Reason.BAD_SPACING, "its unit of length is unknown; write the image again") from error
 
 
 def _spacing_mm(header: Any, path: Path, *, axes: int) -> tuple[float, ...]:  # noqa: ANN401
