@@ -49,7 +49,7 @@ def axis_columns(marks: Marks) -> list[Column]:
     """Columns of print, the most promising first, none a part of one before it.
 
     Words of one height whose left ends, right ends or middles lie below each other. Promising are many, far apart, at
-    equal distances, each beside a stroke.
+    equal distances, of one height, each beside a stroke.
     """
     words = [word for word in marks.words if word.body[2] - word.body[0] <= WIDEST_WORD * word.height]
     seen: dict[tuple[int, ...], Column] = {}
@@ -84,18 +84,25 @@ def _column(words: list[Word], strokes: Strokes) -> Column:
     height = float(np.median([word.height for word in words]))
     regular = _regular(rows, height)
     beside = sum(bool(len(strokes_beside(word, strokes))) for word in words)
-    return Column(tuple(words[:MOST_WORDS]), regular + 2.0 * min(beside, regular))
+    heights = np.array([word.height for word in words])
+    even = float(np.mean(np.abs(heights - height) <= np.maximum(1.0, 0.08 * height)))
+    return Column(tuple(words[:MOST_WORDS]), even**2 * (regular + 2.0 * min(beside, max(regular, 0.0))))
 
 
-def _regular(rows: NDArray[np.float64], height: float) -> int:
-    """How many rows lie at multiples of one distance that is larger than that of lines of text."""
-    best = 0
+def _regular(rows: NDArray[np.float64], height: float) -> float:
+    """How many rows lie at multiples of one distance larger than that of lines of text, less half of those between."""
+    best = 0.0
     for first in range(len(rows)):
         for second in range(first + 1, min(first + 4, len(rows))):
             step = rows[second] - rows[first]
             if step > LINE_SPACING * height:
-                off = np.abs((rows - rows[first]) / step - np.rint((rows - rows[first]) / step))
-                best = max(best, len(set(np.rint((rows - rows[first]) / step)[off * step <= 0.3 * height].tolist())))
+                places = (rows - rows[first]) / step
+                on = np.abs(places - np.rint(places)) * step <= 0.3 * height
+                taken = set(np.rint(places[on]).tolist())
+                between = (rows > rows[on].min()) & (rows < rows[on].max()) & ~on
+                best = max(
+                    best, len(taken) - 0.5 * float(between.sum()) - 0.25 * (np.ptp(list(taken)) + 1 - len(taken))
+                )
     return best
 
 

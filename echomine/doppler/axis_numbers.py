@@ -81,7 +81,7 @@ def number_of(word: Word, text: str, score: float) -> AxisNumber | None:
         magnitude=float(digits),
         sign=-1 if "-" in sign else int("+" in sign),
         word=word,
-        text=("-" if "-" in sign else "") + digits,
+        text="-" * min(sign.count("-"), 2) + digits,
         doubtful=word.dotted and "." not in digits,
     )
 
@@ -95,7 +95,7 @@ def unit_of(text: str) -> AxisUnit | None:
     plain = text.translate(_DASHES)
     if re.search(r"mm/?s", plain):
         return None
-    if re.search(r"[kK]?[hH][zZ]", plain):
+    if re.fullmatch(r"[kK]?[hH][zZ]", plain):
         return AxisUnit.FREQUENCY
     if re.search(r"cm/?[s5]|cm/", plain):
         return AxisUnit.CM_PER_S
@@ -126,7 +126,9 @@ def line_through(numbers: Sequence[AxisNumber], *, tolerance_px: float) -> Numbe
 
 
 def _support(line: NumberLine) -> tuple[float, bool]:
-    return len(line.fitting) - 0.2 * line.wrong_signs, line.step > 0
+    """Where no number shows a sign, the usual display with positive velocities up is meant."""
+    signed = any(number.sign for number in line.fitting)
+    return len(line.fitting) - 0.2 * line.wrong_signs * signed, line.step > 0
 
 
 def _through(

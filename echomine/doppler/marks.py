@@ -5,7 +5,7 @@ pixels above such a level are the glyphs; how they are sized and placed makes th
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -16,14 +16,20 @@ from echomine.doppler.region import Box
 
 LARGEST_SIDE_PX = 2400
 """Larger pictures are shrunk first: print and ticks survive it, time and memory stay bounded."""
+SMALL_WIDTH_PX = 700
+"""Narrower pictures are doubled: their glyphs are too thin to hang together."""
 LIGHT_PAPER = 128
 """A picture whose middle level is above this is dark on light."""
 GLYPH_HEIGHTS = (4, 60)
 MOST_GLYPHS = 1500
 """More pieces than this are texture, no print."""
+SIGN_GAP = 0.65
+"""Heights between a minus sign and its number at most; in prints of fixed pitch it stands far off."""
 STROKE_LONGEST_PX, STROKE_THICKEST_PX = 40, 7
 CROP_MARGIN = 0.35
 """Heights of ground around the print that is handed to a recogniser."""
+FAINT_SHARE = 0.35
+"""Share of the brightness of a word that its fainter glyphs have."""
 SOLID = 0.7
 """Share of its box that a stroke fills."""
 
@@ -34,7 +40,7 @@ class Sheet:
 
     Attributes:
         grey: (h, w) levels, print bright on dark.
-        scale: Pixels of the picture in one pixel of the sheet, >= 1.
+        scale: Pixels of the picture in one pixel of the sheet.
     """
 
     grey: Pixels
@@ -98,15 +104,17 @@ class Marks:
 
 
 def sheet_of(pixels: Pixels) -> Sheet:
-    """The picture as one channel with bright print, at most 2,400 pixels a side.
+    """The picture as one channel with bright print, at most 2,400 pixels a side; small ones doubled.
 
     The strongest channel keeps coloured print; a picture that is light in the main is inverted first.
     """
-    longest = max(pixels.shape[:2])
-    scale = max(1.0, longest / LARGEST_SIDE_PX)
-    if scale > 1:
+    scale = max(1.0, max(pixels.shape[:2]) / LARGEST_SIDE_PX)
+    if pixels.shape[1] < SMALL_WIDTH_PX and scale == 1:
+        scale = 0.5
+    if scale != 1:
         size = (max(1, round(pixels.shape[1] / scale)), max(1, round(pixels.shape[0] / scale)))
-        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        method = cv2.INTER_AREA if scale > 1 else cv2.INTER_CUBIC
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=method), dtype=np.uint8)
     lightest = _over_channels(pixels, cv2.max)
     if float(np.median(lightest[::4, ::4])) <= LIGHT_PAPER:
         return Sheet(lightest, scale)
@@ -143,6 +151,33 @@ def bright(sheet: Sheet, share: float) -> Pixels:
     ground, top = float(np.median(sample)), float(np.percentile(sample, 99.9))
     level = ground + share * max(top - ground, 40.0)
     return np.asarray(cv2.threshold(sheet.grey, level, 255, cv2.THRESH_BINARY)[1])
+
+
+def completed(sheet: Sheet, word: Word) -> Word:
+    """A word with the fainter glyphs beside it: thin print breaks at the level that the others were found with.
+
+    A number that has lost its last digit reads as a good number of another scale.
+    """
+    height, (x0, y0, x1, y1) = word.height, word.box
+    reach, above = round(2.2 * height), round(0.4 * height) + 1
+    left, top = max(0, x0 - reach), max(0, y0 - above)
+    cut = sheet.grey[top : y1 + above, left : min(sheet.columns, x1 + reach)]
+    ground, light = float(np.percentile(cut, 20)), float(np.percentile(sheet.grey[y0:y1, x0:x1], 98))
+    _, mask = cv2.threshold(cut, ground + FAINT_SHARE * (light - ground), 255, cv2.THRESH_BINARY)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    faint = stats[1:count]
+    low, high = faint[:, 1], faint[:, 1] + faint[:, 3]
+    glyph = (faint[:, 3] >= 0.45 * height) & (faint[:, 2] <= 1.5 * height) & (low > 0) & (high < mask.shape[0])
+    glyph &= np.minimum(high, y1 - top) - np.maximum(low, y0 - top) >= 0.4 * height
+    faint = faint[glyph]
+    first, last = word.body[0] - left, word.body[2] - left
+    for _ in range(3):
+        beside = faint[(faint[:, 0] <= last + 0.55 * height) & (faint[:, 0] + faint[:, 2] >= first - 0.55 * height)]
+        if len(beside):
+            first = min(first, int(beside[:, 0].min()))
+            last = max(last, int((beside[:, 0] + beside[:, 2]).max()))
+    body = (min(word.body[0], left + first), y0, max(word.body[2], left + last), y1)
+    return replace(word, body=body, box=(min(x0, body[0]), y0, max(x1, body[2]), y1))
 
 
 def crop_of(sheet: Sheet, word: Word) -> Pixels:
@@ -224,7 +259,7 @@ def _with_sign(body: Box, strokes: NDArray[np.int32]) -> Box:
     height = body[3] - body[1]
     gap = body[0] - strokes[:, 2]
     middle = (strokes[:, 1] + strokes[:, 3]) / 2
-    fits = (gap >= -1) & (gap <= 0.33 * height + 0.5) & (np.abs(middle - (body[1] + body[3]) / 2) <= 0.25 * height)
+    fits = (gap >= -1) & (gap <= SIGN_GAP * height + 0.5) & (np.abs(middle - (body[1] + body[3]) / 2) <= 0.25 * height)
     fits &= strokes[:, 2] - strokes[:, 0] <= 0.8 * height
     if not fits.any():
         return body

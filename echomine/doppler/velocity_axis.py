@@ -18,10 +18,10 @@ from echomine.doppler.axis_numbers import (
     number_of,
     unit_of,
 )
-from echomine.doppler.marks import STROKE_THICKEST_PX, Marks, Sheet, Strokes, Word, crop_of
+from echomine.doppler.marks import STROKE_THICKEST_PX, Marks, Sheet, Strokes, Word, completed, crop_of
 from echomine.doppler.region import Box
 
-MOST_COLUMNS = 4
+MOST_COLUMNS = 5
 """Columns of print that are read before giving up, for bounded time."""
 FIRST_WORDS = 6
 """Words of a column that are read first; the others only when these leave it open."""
@@ -32,7 +32,7 @@ M_PER_S = {AxisUnit.CM_PER_S: 0.01, AxisUnit.M_PER_S: 1.0}
 SURELY_CM_PER_S, SURELY_M_PER_S = 30.0, 8.0
 """Largest numbers from which on, and up to which, an axis without a unit has but one."""
 MOST_UNITS = 4
-SPEEDS_MPS = (0.04, 12.0)
+SPEEDS_MPS = (0.06, 12.0)
 """The largest velocity of an axis lies between these."""
 
 
@@ -47,6 +47,7 @@ class VelocityAxis:
         confidence: 0..1.
         box: Around numbers and ticks.
         print_px: Height of its print.
+        tick_marks: How many tick marks beside numbers agree.
         problems: What had to be assumed.
     """
 
@@ -56,6 +57,7 @@ class VelocityAxis:
     confidence: float
     box: Box
     print_px: float
+    tick_marks: int = 0
     problems: tuple[AxisProblem, ...] = ()
 
 
@@ -90,29 +92,53 @@ class _RefusedError(Exception):
 def _axis_of(sheet: Sheet, marks: Marks, column: Column, reader: TextReader) -> VelocityAxis:
     read = _read_column(sheet, column, reader)
     line = line_through(read.numbers, tolerance_px=max(1.5, 0.15 * column.height))
-    if line is None or len(line.fitting) < FEWEST_NUMBERS:
+    if line is None or _support(read, line) < FEWEST_NUMBERS or len(line.fitting) < FEWEST_NUMBERS - 1:
         raise _RefusedError(AxisProblemCode.FEW_NUMBERS, "a column of print holds fewer than three numbers of a scale")
-    if len(line.others) * 2 >= len(line.fitting):
+    if 2 * len(_strangers(line)) >= _support(read, line) - 1:
         raise _RefusedError(AxisProblemCode.NUMBERS_DISAGREE, "the numbers of the axis do not lie on one scale")
     unit, problem = _unit(sheet, marks, read, line, reader)
     axis = _checked(sheet, marks, read, line, unit)
+    if _support(read, line) == FEWEST_NUMBERS and not (axis.tick_marks or read.units):
+        raise _RefusedError(AxisProblemCode.FEW_NUMBERS, "only three numbers fit, with neither ticks nor a unit beside")
     return replace(axis, problems=(problem,), confidence=axis.confidence * 0.8) if problem else axis
 
 
+def _support(read: _ReadColumn, line: NumberLine) -> int:
+    """Numbers that fit, and a unit that stands at their zero as on the screens of many makers."""
+    at_zero = any(abs(word.middle - line.zero_row) <= 0.35 * read.column.height for _, word in read.units)
+    return len(line.fitting) + at_zero
+
+
+def _strangers(line: NumberLine) -> list[AxisNumber]:
+    """Numbers among those of the axis that do not fit; above and below it others may stand."""
+    rows = [number.row for number in line.fitting]
+    return [number for number in line.others if min(rows) < number.row < max(rows)]
+
+
 def _read_column(sheet: Sheet, column: Column, reader: TextReader) -> _ReadColumn:
-    words = [word for word in column.words if not _at_edge(word, sheet)]
+    whole = {word.body: word for word in (completed(sheet, word) for word in column.words)}
+    words = [word for word in whole.values() if not _at_edge(word, sheet)]
     first = _spread(words, FIRST_WORDS)
     texts = dict(zip(first, reader.read([crop_of(sheet, word) for word in first]), strict=True))
     rest = [word for word in words if word not in texts]
     if rest and not _settled(texts):
         texts |= dict(zip(rest, reader.read([crop_of(sheet, word) for word in rest]), strict=True))
-    numbers = [number_of(word, text.text, text.score) for word, text in texts.items()]
+    numbers = [number for word, text in texts.items() if (number := number_of(word, text.text, text.score))]
+    if _ticks_read_as_signs(numbers, [text.text for text in texts.values()]):
+        numbers = [replace(number, sign=-1 if number.text.startswith("--") else 0) for number in numbers]
     units = [(unit, word) for word, text in texts.items() if (unit := unit_of(text.text))]
     return _ReadColumn(
         column,
-        tuple(number for number in numbers if number),
+        tuple(numbers),
         tuple(units),
         tuple(text.score for text in texts.values()),
+    )
+
+
+def _ticks_read_as_signs(numbers: Sequence[AxisNumber], texts: Sequence[str]) -> bool:
+    """Whether zero, or the unit, seems to have a minus sign: then it is a tick mark, at the others too."""
+    return any(number.magnitude == 0 and number.sign < 0 for number in numbers) or any(
+        unit_of(text) and text.strip()[:1] in "-–—−" for text in texts
     )
 
 
@@ -136,43 +162,47 @@ def _settled(texts: dict[Word, ReadText]) -> bool:
 def _unit(
     sheet: Sheet, marks: Marks, read: _ReadColumn, line: NumberLine, reader: TextReader
 ) -> tuple[AxisUnit, AxisProblem | None]:
-    seen = [unit for unit, _ in read.units] or _units_around(sheet, marks, read.column, reader)
+    """The unit printed in the column or above or below it; else the only one possible, with a problem."""
+    inside = {unit for unit, _ in read.units}
+    seen = inside or set(_units_around(sheet, marks, read.column, reader))
     if AxisUnit.FREQUENCY in seen:
         raise _RefusedError(AxisProblemCode.FREQUENCY_SCALE, "the axis counts kHz, not velocity")
-    if len(set(seen)) > 1:
+    if len(seen) > 1:
         raise _RefusedError(AxisProblemCode.UNIT_UNKNOWN, "two units stand at the axis")
-    if seen:
-        return seen[0], None
-    unit = _assumed_unit(line)
-    return unit, AxisProblem(AxisProblemCode.UNIT_ASSUMED, f"no unit was read; the numbers can only be {unit}")
+    likely = _only_unit(line)
+    if seen and (inside or likely in (None, *seen)):
+        return seen.pop(), None
+    if seen or likely is None:
+        raise _RefusedError(AxisProblemCode.UNIT_UNKNOWN, "no unit was read, or one that does not fit the numbers")
+    return likely, AxisProblem(AxisProblemCode.UNIT_ASSUMED, f"no unit was read; the numbers can only be {likely}")
 
 
 def _units_around(sheet: Sheet, marks: Marks, column: Column, reader: TextReader) -> list[AxisUnit]:
-    """Units printed above, below or right beside the column."""
+    """Units printed above or below the column."""
     x0, y0, x1, y1 = column.box
     height = column.height
+    reach = max(4 * height, 2.2 * float(np.median(np.diff([word.middle for word in column.words]))))
     near = [
         word
         for word in marks.words
         if word not in column.words
         and not _at_edge(word, sheet)
-        and 0.5 * height <= word.height <= 2 * height
+        and 0.6 * height <= word.height <= 1.6 * height
         and 1.2 * word.height <= word.body[2] - word.body[0] <= WIDEST_WORD * word.height
-        and x0 - 2 * height <= (word.box[0] + word.box[2]) / 2 <= x1 + 4 * height
-        and y0 - 5 * height <= word.middle <= y1 + 5 * height
+        and min(word.body[2], x1) - max(word.body[0], x0) >= 0.3 * height
+        and y0 - reach <= word.middle <= y1 + reach
     ]
     texts = reader.read([crop_of(sheet, word) for word in near[:MOST_UNITS]]) if near else []
     return [unit for text in texts if (unit := unit_of(text.text))]
 
 
-def _assumed_unit(line: NumberLine) -> AxisUnit:
+def _only_unit(line: NumberLine) -> AxisUnit | None:
     """The only unit that the numbers can have; a scale of depths has neither a sign nor a velocity that large."""
     largest = max(number.magnitude for number in line.fitting)
     if largest >= SURELY_CM_PER_S:
         return AxisUnit.CM_PER_S
-    if largest <= SURELY_M_PER_S and any(number.sign < 0 for number in line.fitting):
-        return AxisUnit.M_PER_S
-    raise _RefusedError(AxisProblemCode.UNIT_UNKNOWN, "no unit was read, and the numbers fit more than one")
+    signed = any(number.sign < 0 for number in line.fitting)
+    return AxisUnit.M_PER_S if largest <= SURELY_M_PER_S and signed else None
 
 
 def _checked(sheet: Sheet, marks: Marks, read: _ReadColumn, line: NumberLine, unit: AxisUnit) -> VelocityAxis:
@@ -193,6 +223,7 @@ def _checked(sheet: Sheet, marks: Marks, read: _ReadColumn, line: NumberLine, un
         confidence=_confidence(read, line, len(ticks)),
         box=(*corners[:, :2].min(axis=0).tolist(), *corners[:, 2:].max(axis=0).tolist()),
         print_px=read.column.height,
+        tick_marks=len(ticks),
     )
 
 
@@ -208,7 +239,7 @@ def _confidence(read: _ReadColumn, line: NumberLine, ticks: int) -> float:
     """More agreeing numbers, ticks beside them and a unit raise it; strangers and wrong signs lower it."""
     score = 0.45 + 0.08 * min(len(line.fitting) - FEWEST_NUMBERS, 4)
     score += 0.12 * (ticks >= FEWEST_NUMBERS) + 0.1 * bool(read.units)
-    score -= 0.08 * len(line.others) + 0.04 * line.wrong_signs
+    score -= 0.08 * len(_strangers(line)) + 0.04 * line.wrong_signs
     return float(np.clip(score, 0.05, 0.99)) * float(np.mean(read.scores))
 
 
@@ -279,6 +310,9 @@ def _through_ticks(line: NumberLine, ticks: Sequence[_Tick]) -> tuple[float, flo
         return line.step, line.zero_row + float(np.mean(rows - [tick.print_row for tick in ticks]))
     slope, at_zero = np.polyfit(rows, values, 1)
     off = np.abs(rows + (at_zero - values) / slope)
+    if len(ticks) > FEWEST_NUMBERS and float(off.max()) > TICK_TOLERANCE_PX:
+        worst = int(off.argmax())
+        return _through_ticks(line, [tick for place, tick in enumerate(ticks) if place != worst])
     if abs(-slope / line.step - 1) > LARGEST_TICK_DISAGREEMENT or float(off.max()) > TICK_TOLERANCE_PX:
         return None
     return -float(slope), -float(at_zero / slope)
