@@ -23,8 +23,9 @@ from PIL import Image
 from echomine.archive.text_recognition import OnnxTextReader
 from echomine.doppler.axis import AxisReading
 from echomine.doppler.axis_reading import read_axis
+from echomine.doppler.region import Box
 from echomine.metrics.intervals import wilson_interval
-from echomine.synthetic.screenshots import draw_screenshot, random_style
+from echomine.synthetic.screenshots import ScreenshotStyle, draw_screenshot, random_style
 
 RIGHT, SILENTLY_WRONG = 0.02, 0.05
 FONTS = (
@@ -71,12 +72,12 @@ def synthetic_cases(count: int, seed: int) -> Iterator[Case]:
         )
 
 
-def _style(style) -> str:
+def _style(style: ScreenshotStyle) -> str:
     return (
         f"{style.width}x{style.height}*{style.scale:.2f} font {style.font}/{style.font_px} q{style.jpeg_quality} "
         f"{'right' if style.right else 'left'} {'cm' if style.in_cm else 'm'} step {style.step_mps} zero {style.zero} "
         f"unit {style.unit_place} signs {style.signs} ticks {style.ticks_px}{'in' if style.ticks_inside else ''} "
-        f"minor {style.minor} line {style.axis_line} gap {style.label_gap_px} ground {style.ground} inv {style.inverted}"
+        f"minor {style.minor} line {style.axis_line} ground {style.ground} inverted {style.inverted}"
     )
 
 
@@ -95,18 +96,22 @@ def real_cases(folder: Path) -> Iterator[Case]:
 
 @dataclass(frozen=True)
 class Outcome:
+    """What was read of a case."""
+
     case: Case
     reading: AxisReading
     seconds: float
 
     @property
     def scale_error(self) -> float | None:
+        """Share that the scale is off by; None when refused, infinite where it should have been."""
         if self.reading.mps_per_px is None:
             return None
         return abs(1 / self.reading.mps_per_px) / self.case.px_per_mps - 1 if self.case.px_per_mps else np.inf
 
     @property
     def kind(self) -> str:
+        """The verdict."""
         error = self.scale_error
         if error is None:
             return "refused" if self.case.px_per_mps else "right"
@@ -137,10 +142,12 @@ def report(title: str, results: list[Outcome], failures: Path | None) -> None:
     timed = [r for r in read if r.reading.s_per_px]
     off = [abs(1 / r.reading.s_per_px / r.case.px_per_s - 1) for r in timed]
     print(
-        f"  upside down {len(flipped)}; baseline off by a median of {np.median(baseline):.2f} px, most {max(baseline):.1f}"
+        f"  upside down {len(flipped)}; baseline off by a median of {np.median(baseline):.2f} px, "
+        f"most {max(baseline):.1f}"
     )
     print(
-        f"  time read {len(timed)} of {sum(r.case.stated_time for r in read)}, within 2 %: {sum(e <= 0.02 for e in off)}"
+        f"  time read {len(timed)}, drawn in {sum(r.case.stated_time for r in read)}, "
+        f"within 2 %: {sum(e <= 0.02 for e in off)}"
     )
     inside = [r for r in read if overlap(r.reading.box, r.case.box) >= 0.8]
     print(f"  display box overlaps the true one by 80 %: {len(inside)} of {len(read)}")
@@ -156,7 +163,8 @@ def report(title: str, results: list[Outcome], failures: Path | None) -> None:
             print(f"  - time {error:+.1%} {result.reading.time_source}: {result.case.name} {problems}")
 
 
-def overlap(box, other) -> float:
+def overlap(box: Box, other: Box) -> float:
+    """Intersection over union."""
     width = min(box[2], other[2]) - max(box[0], other[0])
     height = min(box[3], other[3]) - max(box[1], other[1])
     areas = [(b[2] - b[0]) * (b[3] - b[1]) for b in (box, other)]
@@ -168,7 +176,8 @@ def show_failure(result: Outcome, failures: Path | None) -> None:
     codes = ", ".join(problem.code for problem in result.reading.problems)
     error = "" if result.scale_error is None else f"{result.scale_error:+.1%} "
     print(
-        f"  - {result.kind}: {result.case.name} {error}[{codes}] {[t.text for t in result.reading.ticks]} {result.case.describe}"
+        f"  - {result.kind}: {result.case.name} {error}[{codes}] {[t.text for t in result.reading.ticks]} "
+        f"{result.case.describe}"
     )
     if failures and result.case.describe:
         failures.mkdir(parents=True, exist_ok=True)

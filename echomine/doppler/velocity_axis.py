@@ -303,16 +303,14 @@ def _through_ticks(line: NumberLine, ticks: Sequence[_Tick]) -> tuple[float, flo
 
     None when ticks and numbers disagree.
     """
-    if len(ticks) < 2:
-        return line.step, line.zero_row
-    rows, values = np.array([tick.row for tick in ticks]), np.array([tick.value for tick in ticks])
     if len(ticks) < FEWEST_NUMBERS:
-        return line.step, line.zero_row + float(np.mean(rows - [tick.print_row for tick in ticks]))
+        offset = float(np.mean([tick.row - tick.print_row for tick in ticks])) if len(ticks) > 1 else 0.0
+        return line.step, line.zero_row + offset
+    rows, values = np.array([tick.row for tick in ticks]), np.array([tick.value for tick in ticks])
     slope, at_zero = np.polyfit(rows, values, 1)
     off = np.abs(rows + (at_zero - values) / slope)
     if len(ticks) > FEWEST_NUMBERS and float(off.max()) > TICK_TOLERANCE_PX:
         worst = int(off.argmax())
         return _through_ticks(line, [tick for place, tick in enumerate(ticks) if place != worst])
-    if abs(-slope / line.step - 1) > LARGEST_TICK_DISAGREEMENT or float(off.max()) > TICK_TOLERANCE_PX:
-        return None
-    return -float(slope), -float(at_zero / slope)
+    agree = abs(-slope / line.step - 1) <= LARGEST_TICK_DISAGREEMENT and float(off.max()) <= TICK_TOLERANCE_PX
+    return (-float(slope), -float(at_zero / slope)) if agree else None
