@@ -283,7 +283,8 @@ def _spectrum(style: ScreenshotStyle, rng: np.random.Generator) -> Pixels:
     grain = gaussian_filter(rng.exponential(size=(height, width)), (1.2, 0.6))
     light = (below * rng.uniform(0.45, 0.8) + 0.4 * above + style.noise * (style.noise > 0)) * grain
     level = np.clip(light, 0, 0.92)[..., None] * np.array(style.tint) * 255
-    return np.maximum(level, np.array(style.ground, dtype=float) * (style.noise == 0)).astype(np.uint8)
+    floor = np.array(style.ground, dtype=float) * (style.noise == 0)
+    return np.asarray(np.maximum(level, floor), dtype=np.uint8)
 
 
 def _draw_sector(canvas: _Canvas, rng: np.random.Generator) -> None:
@@ -346,13 +347,13 @@ def _draw_velocity_axis(canvas: _Canvas) -> list[Box]:
     outward = 1 if style.right else -1
     ticks = -outward if style.ticks_inside else outward
     step_rows = style.step_mps / _mps_per_row(style)
+    x = edge + outward * ((0 if style.ticks_inside else style.ticks_px) + style.label_gap_px)
     boxes = []
     if style.axis_line:
         canvas.draw.line((edge, style.box[1], edge, style.box[3]), fill=style.print_colour)
     for number in _numbers(style):
         y = _zero_row(style) - number * step_rows
         _tick(canvas, edge, y, style.ticks_px * ticks)
-        x = edge + outward * ((0 if style.ticks_inside else style.ticks_px) + style.label_gap_px)
         if text := _at_tick(style, number):
             anchor = "lm" if style.right else "rm"
             if style.box[1] - style.font_px < y < style.height - style.font_px // 2:
