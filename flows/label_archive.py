@@ -11,7 +11,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from echomine.pipeline import stages
 from flows.running import IO_RETRIES, at_least_one, publish_counts, run_as_module
 
-BATCH_SIZE = 250
+BATCH_SIZE = 500
 
 
 @task(name="label batch", **IO_RETRIES)

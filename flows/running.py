@@ -12,10 +12,16 @@ from prefect import State, Task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import TaskRun
+from prefect.settings import get_current_settings
 from prefect.tasks import exponential_backoff
 
 from echomine.domain.errors import EchomineError, WorkspaceError
 from echomine.pipeline import stages
+
+if not any(name.endswith("HEARTBEAT_FREQUENCY") for name in os.environ):
+    # The thread that sends them sleeps whole seconds, and every flow waits for it at its end. A run that crashed is
+    # completed by the next one, whoever notices; None cannot be said in the environment.
+    get_current_settings().flows.heartbeat_frequency = None
 
 
 def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, make_url, text
+from sqlalchemy import Connection, Engine, Select, Table, create_engine, event, inspect, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -101,11 +101,22 @@ def insert_ignoring(connection: Connection, table: Table, rows: Sequence[Row]) -
 
 
 def insert_replacing(connection: Connection, table: Table, rows: Sequence[Row], *, key: Sequence[str]) -> None:
-    """Inserts rows; where the key is taken, the new values replace the old."""
-    for chunk in _chunks(rows, len(table.columns)):
-        statement = _insert(connection, table).values(list(chunk))
-        changed = {name: statement.excluded[name] for name in chunk[0] if name not in key}
-        connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=changed))
+    """Inserts rows of the same columns; where the key is taken, the new values replace the old."""
+    if not rows:
+        return
+    statement = _insert(connection, table)
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
+    statement = statement.on_conflict_do_update(index_elements=list(key), set_=changed)
+    connection.execute(statement, list(rows))  # one statement of many rows would be compiled anew each time
+
+
+def insert_selected(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Select[Any], *, key: Sequence[str]
+) -> int:
+    """Inserts the rows of a query, as :func:`insert_replacing`; how many. The query needs a WHERE."""
+    statement = _insert(connection, table).from_select(columns, rows)
+    changed = {name: statement.excluded[name] for name in columns if name not in key}
+    return int(connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=changed)).rowcount)
 
 
 def _insert(connection: Connection, table: Table) -> Any:  # noqa: ANN401 - one of two dialects' statements

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pydicom
+from numpy.typing import DTypeLike
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
@@ -19,7 +20,7 @@ from echomine.archive.codestreams import encoded_size
 from echomine.archive.source_images import Identity, ReadLimits, SourceImage
 from echomine.domain.errors import ItemError, Reason
 from echomine.domain.records import UltrasoundRegion
-from echomine.doppler.display import Pixels
+from echomine.doppler.display import Pixels, brightness
 from echomine.doppler.region import Box, box_inside, calibration_of, choose_spectral_region
 
 RLE_LOSSLESS = "1.2.840.10008.1.2.5"
@@ -29,6 +30,8 @@ DEFLATED = frozenset({"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.8.1", "1.2.84
 ULTRASOUND_CLASSES = frozenset(f"1.2.840.10008.5.1.4.1.1.{tail}" for tail in ("3", "3.1", "6", "6.1", "6.2", "6.3"))
 ENVELOPED_DATA = bytes.fromhex("06092a864886f70d010703")
 """Object identifier of encrypted CMS content, as DICOM's secure media profile wraps files in."""
+PLAIN_PIXELS = frozenset((kind, 8, 0) for kind in ("MONOCHROME2", "RGB", "PALETTE COLOR"))
+"""Photometric interpretation, bits and signedness of pixels that can be used as they are stored."""
 SPATIAL_FORMATS_SHOWN = frozenset({1, 2, 3, 4})
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
@@ -94,11 +97,35 @@ def read_dicom(data: bytes, limits: ReadLimits) -> SourceImage:
     )
 
 
-def cut_of_known(data: bytes, box: Box) -> Pixels:
-    """Pixels of a box of the first frame of a file that :func:`read_dicom` has passed before."""
+def brightness_of_known(data: bytes, box: Box) -> Pixels:
+    """(h, w) strongest channel in a box of the first frame of a file that :func:`read_dicom` has passed before."""
     dataset = pydicom.dcmread(io.BytesIO(data), force=True)
     x0, y0, x1, y1 = box
-    return _eight_bit(_decoded(dataset)[y0:y1, x0:x1], dataset)
+    planes = _planes_as_stored(dataset)
+    if planes is None:
+        return brightness(_eight_bit(_decoded(dataset)[y0:y1, x0:x1], dataset))
+    shown = planes[:, y0:y1, x0:x1]
+    if dataset.PhotometricInterpretation == "PALETTE COLOR":
+        return np.asarray(_palette(dataset, np.uint8).max(axis=1)[shown[0]])
+    return np.ascontiguousarray(shown.max(axis=0))
+
+
+def _planes_as_stored(dataset: Dataset) -> Pixels | None:
+    """(samples, H, W) view of the first frame without any conversion; None where colours or bits need some."""
+    from pydicom.pixels.decoders.base import get_decoder
+
+    plain = (dataset.PhotometricInterpretation, dataset.BitsStored, dataset.PixelRepresentation) in PLAIN_PIXELS
+    if not plain or dataset.BitsAllocated != dataset.BitsStored:
+        return None
+    decoder = get_decoder(dataset.file_meta.TransferSyntaxUID)
+    frame, decoded = decoder.as_buffer(dataset, index=0, raw=True)
+    if decoded["photometric_interpretation"] != dataset.PhotometricInterpretation:
+        return None
+    rows, columns, samples = dataset.Rows, dataset.Columns, dataset.SamplesPerPixel
+    values = np.frombuffer(frame, dtype=np.uint8, count=rows * columns * samples)
+    if samples == 1 or decoded["planar_configuration"]:
+        return values.reshape(samples, rows, columns)
+    return values.reshape(rows, columns, samples).transpose(2, 0, 1)
 
 
 def parsed_dicom(data: bytes) -> Dataset:
@@ -292,14 +319,18 @@ def _eight_bit(frame: np.ndarray[Any, Any], dataset: Dataset) -> Pixels:
 
 def _coloured(frame: np.ndarray[Any, Any], dataset: Dataset) -> Pixels:
     """(H, W, 3) of a palette image: the palette is worked out once per value, not once per pixel."""
+    colours: Pixels = np.take(_palette(dataset, frame.dtype), frame, axis=0)
+    return colours
+
+
+def _palette(dataset: Dataset, kind: DTypeLike) -> Pixels:
+    """(values, 3) the colour of every value of an unsigned type."""
     from pydicom.pixels.processing import apply_color_lut
 
-    values = np.arange(np.iinfo(frame.dtype).max + 1, dtype=frame.dtype)
-    palette = apply_color_lut(values, dataset)[..., :3]
-    if palette.dtype == np.uint16:
-        palette = palette >> 8
-    colours: Pixels = np.take(palette.astype(np.uint8), frame, axis=0)
-    return colours
+    colours = apply_color_lut(np.arange(np.iinfo(np.dtype(kind)).max + 1, dtype=kind), dataset)[..., :3]
+    if colours.dtype == np.uint16:
+        colours = colours >> 8
+    return colours.astype(np.uint8)
 
 
 def _to_eight_bits(frame: np.ndarray[Any, Any], bits_stored: int) -> Pixels:

@@ -14,26 +14,12 @@ from echomine.archive.item_problems import ItemKind, ItemProblem
 from echomine.archive.rows import image_of, image_row
 from echomine.archive.safe_names import path_of, stored_path
 from echomine.archive.schema import images, problems, sources
+from echomine.archive.spectral_files import ImageFile
 from echomine.domain.errors import Reason
 from echomine.domain.records import ImageRecord
 from echomine.domain.vocabulary import ItemState
 
 PAGE = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageFile:
-    """An image of the catalog and where its file lies.
-
-    Attributes:
-        record: What the catalog knows of it.
-        path: Its file.
-        notes: What had to be assumed when it was read.
-    """
-
-    record: ImageRecord
-    path: Path
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

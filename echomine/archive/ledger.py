@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, delete, exists, func, insert, select, tuple_, update
+from sqlalchemy import Row, Select, and_, delete, exists, func, insert, literal, select, tuple_, update
 
-from echomine.archive.database import Database, insert_replacing
-from echomine.archive.image_table import ImageFile, image_file_of, image_query
+from echomine.archive.database import Database, insert_replacing, insert_selected
+from echomine.archive.image_table import image_file_of, image_query
 from echomine.archive.rows import label_of, label_row
 from echomine.archive.schema import images, labels, ledger, runs
+from echomine.archive.spectral_files import ImageFile
 from echomine.domain.errors import Reason, UsageError
 from echomine.domain.records import Label
 from echomine.domain.vocabulary import ItemState, LabelSource, Valve
@@ -161,15 +162,20 @@ class Ledger:
 
         The marks give each image a place in the run, 0 first, that no other run or later ingest moves.
         """
-        planned = 0
-        for page in self.pending(run.model, batch=PAGE):
-            rows = [
-                _ledger_row(run, ImageResult(image_id=one.record.image_id, state=ItemState.PENDING)) for one in page
-            ]
-            with self._database.write() as connection:
-                insert_replacing(connection, ledger, rows, key=("image_id", "model"))
-            planned += len(rows)
-        return planned
+        marks = _without_result(
+            select(
+                images.c.image_id,
+                literal(run.model),
+                literal(ItemState.PENDING.value),
+                literal(""),
+                literal(""),
+                literal(run.run_id),
+            ),
+            run.model,
+        )
+        columns = ("image_id", "model", "state", "reason", "message", "run_id")
+        with self._database.write() as connection:
+            return insert_selected(connection, ledger, columns, marks, key=("image_id", "model"))
 
     def planned(self, run: Run, *, first: int, last: int) -> tuple[ImageFile, ...]:
         """The images at places ``first`` to ``last`` of a planned run that have no result yet."""

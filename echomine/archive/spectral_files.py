@@ -18,10 +18,25 @@ from echomine.archive.safe_names import content_id, safe_uid
 from echomine.archive.source_images import Identity, ReadLimits, SourceImage
 from echomine.domain.errors import ItemError, Reason
 from echomine.domain.records import ImageRecord
-from echomine.doppler.display import Pixels, SpectralDisplay
+from echomine.doppler.display import Pixels, SpectralDisplay, brightness
 from echomine.doppler.region import Box, blank_outside, mode_of
 
 DEFAULT_LIMITS = ReadLimits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFile:
+    """An image of the catalog and where its file lies.
+
+    Attributes:
+        record: What the catalog knows of it.
+        path: Its file.
+        notes: What had to be assumed when it was read.
+    """
+
+    record: ImageRecord
+    path: Path
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,31 +103,23 @@ def read_spectral_file(path: Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> Sp
     )
 
 
-def read_known_bytes(path: Path, record: ImageRecord, *, limits: ReadLimits = DEFAULT_LIMITS) -> bytes:
-    """The bytes of a file that was taken in before.
+def read_known_display(file: ImageFile, *, limits: ReadLimits = DEFAULT_LIMITS) -> SpectralDisplay:
+    """The display of a catalogued image, in grey: the strongest channel, as networks see it.
+
+    The same bytes passed every check when they were taken in; only the pixels are worked out again, and cut and scaled
+    as the catalog says.
 
     Raises:
-        ItemError: ``source_changed`` when they are not those of then, or why they cannot be read.
+        ItemError: ``source_changed`` when the bytes are not those of then, or why they cannot be read.
     """
-    data = read_bounded(path, limits=limits)
+    data, record = read_bounded(file.path, limits=limits), file.record
     if hashlib.sha256(data).hexdigest() != record.content_sha256:
         raise ItemError(Reason.SOURCE_CHANGED, "its content changed since it was taken in; ingest its source again")
-    return data
-
-
-def known_display(data: bytes, record: ImageRecord, *, limits: ReadLimits = DEFAULT_LIMITS) -> SpectralDisplay:
-    """The display in the bytes of :func:`read_known_bytes`, cut and scaled as the catalog says.
-
-    The same bytes passed every check when they were taken in; only the pixels are worked out again.
-
-    Raises:
-        ItemError: If the decoder refuses them now.
-    """
     with _item_errors(), QUIET:
         if picture_images.is_picture(data):
-            pixels = picture_images.read_picture(data, limits).cut(record.box)
+            pixels = brightness(picture_images.read_picture(data, limits).cut(record.box))
         else:
-            pixels = dicom_images.cut_of_known(data, record.box)
+            pixels = dicom_images.brightness_of_known(data, record.box)
     return SpectralDisplay(pixels=pixels, calibration=record.calibration, mode=record.mode)
 
 
@@ -165,13 +172,13 @@ def read_bounded(path: Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> bytes:
                 raise ItemError(
                     Reason.TOO_LARGE, f"it has {status.st_size:,} bytes, the limit is {limits.file_bytes:,}"
                 )
-            data = stream.read(limits.file_bytes + 1)
+            data = stream.read(status.st_size + 1)
     except FileNotFoundError as error:
         raise ItemError(Reason.SOURCE_MISSING, "it is no longer there; mount or ingest its source again") from error
     except (OSError, ValueError) as error:
         raise ItemError(Reason.UNREADABLE, f"it cannot be opened ({type(error).__name__}); check its rights") from error
-    if len(data) > limits.file_bytes:
-        raise ItemError(Reason.TOO_LARGE, f"it has more than {limits.file_bytes:,} bytes")
+    if len(data) > status.st_size:
+        raise ItemError(Reason.UNREADABLE, "it grew while it was read; ingest it when it is complete")
     if not data:
         raise ItemError(Reason.EMPTY_FILE, "the file is empty; copy it again")
     return data

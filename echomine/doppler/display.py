@@ -135,7 +135,7 @@ def resample_bytes(display: SpectralDisplay, grid: PhysicalGrid, *, start_s: flo
         (1, rows, columns) uint8 in 0..255; 0 outside the display.
     """
     scale = display.calibration or grid.guess.calibration(height=display.height, width=display.width)
-    grey = _grey(display.pixels)
+    grey = Image.fromarray(np.ascontiguousarray(brightness(display.pixels)))
     baseline_y, step_mps = scale.baseline_y, scale.mps_per_px
     if step_mps < 0:
         grey = grey.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
@@ -155,11 +155,12 @@ def resample_bytes(display: SpectralDisplay, grid: PhysicalGrid, *, start_s: flo
     return _placed(grey, vertical, horizontal, grid)
 
 
-def _grey(pixels: Pixels) -> Image.Image:
+def brightness(pixels: Pixels) -> Pixels:
+    """(H, W) strongest channel of (H, W, 3); grey pixels (H, W) come back as they are."""
     if pixels.ndim == 2:
-        return Image.fromarray(np.ascontiguousarray(pixels))
+        return pixels
     red, green, blue = Image.fromarray(np.ascontiguousarray(pixels)).split()
-    return ImageChops.lighter(ImageChops.lighter(red, green), blue)
+    return np.asarray(ImageChops.lighter(ImageChops.lighter(red, green), blue))
 
 
 def _axis(*, offset: float, step: float, source: int, target: int) -> _Axis | None:

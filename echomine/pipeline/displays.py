@@ -1,29 +1,22 @@
-"""Displays of the catalog read from their files onto the physical grid, a few at a time."""
+"""Displays of the catalog on the physical grid, read ahead by other processes."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import chain, islice
 
-import numpy as np
-from numpy.typing import NDArray
-
-from echomine.archive.image_table import ImageFile
-from echomine.archive.spectral_files import (
-    SpectralFile,
-    known_display,
-    read_known_bytes,
-    read_spectral_file,
-)
+from echomine.archive.grid_reading import Answer, Gridded, read_on_grid
+from echomine.archive.reading_pool import ReadingPool, reading_processes, shared_pool
+from echomine.archive.spectral_files import ImageFile, SpectralFile, read_spectral_file
 from echomine.domain.errors import ItemError, Reason
 from echomine.doppler.display import PhysicalGrid, resample_bytes
 
-Gridded = NDArray[np.uint8]
-"""(1, rows, columns), 0..255."""
-
-READERS = 2
-AHEAD = 4
-"""Files that wait in memory, each at most as large as the reading limit."""
+FEW = 64
+"""Up to so many files are read here: they are done before another process has come up."""
+CHUNK = 16
+AHEAD = 8
+"""Chunks that are read ahead; their displays wait in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +52,56 @@ def read_unchanged(file: ImageFile) -> SpectralFile:
 
 
 def gridded_displays(files: Iterable[ImageFile], grid: PhysicalGrid) -> Iterator[GriddedDisplay]:
-    """The displays in the order given.
-
-    Threads fetch and hash the next ``AHEAD`` files. They do not decode: that is Python's own work, and threads that
-    wait for the interpreter slow the network down more than they help.
-    """
-    waiting: deque[tuple[ImageFile, Future[bytes]]] = deque()
-    with ThreadPoolExecutor(READERS) as pool:
-        for file in files:
-            waiting.append((file, pool.submit(read_known_bytes, file.path, file.record)))
-            if len(waiting) > AHEAD:
-                yield _gridded(*waiting.popleft(), grid)
-        while waiting:
-            yield _gridded(*waiting.popleft(), grid)
+    """The displays in the order given, from this process and, where they are many, from others beside it."""
+    stream = iter(files)
+    first = list(islice(stream, FEW))
+    everything = chain(first, stream)
+    if len(first) < FEW or reading_processes() < 1:
+        return (_display(file, read_on_grid(file, grid)) for file in everything)
+    return _read_ahead(everything, grid, shared_pool())
 
 
-def _gridded(file: ImageFile, fetched: Future[bytes], grid: PhysicalGrid) -> GriddedDisplay:
+def _read_ahead(files: Iterator[ImageFile], grid: PhysicalGrid, pool: ReadingPool) -> Iterator[GriddedDisplay]:
+    waiting: deque[_Chunk] = deque()
     try:
-        return GriddedDisplay(file, resample_bytes(known_display(fetched.result(), file.record), grid))
-    except ItemError as error:
-        return GriddedDisplay(file, None, error)
-    except Exception as error:  # noqa: BLE001  one bad file never stops a batch
-        failed = ItemError(Reason.FAILED, f"reading it failed ({type(error).__name__}); please report this")
-        return GriddedDisplay(file, None, failed)
+        while chunk := list(islice(files, CHUNK)):
+            waiting.append(_Chunk(chunk, grid, pool))
+            if len(waiting) > AHEAD:
+                yield from _first_of(waiting)
+        while waiting:
+            yield from _first_of(waiting)
+    finally:
+        for one in waiting:
+            one.future.cancel()
+
+
+def _first_of(waiting: "deque[_Chunk]") -> Iterator[GriddedDisplay]:
+    """The displays of the first chunk; until it is there, chunks that nobody has begun are read here."""
+    first = waiting.popleft()
+    first.take_over()
+    for later in waiting:
+        if first.future.done():
+            break
+        later.take_over()
+    return map(_display, first.files, first.future.result())
+
+
+class _Chunk:
+    """Some files that another process is asked to read."""
+
+    def __init__(self, files: list[ImageFile], grid: PhysicalGrid, pool: ReadingPool) -> None:
+        self.files = files
+        self._grid = grid
+        self.future: Future[list[Answer]] = pool.submit(files, grid)
+
+    def take_over(self) -> None:
+        """Reads the files here if nobody has begun to."""
+        if self.future.cancel():
+            self.future = Future()
+            self.future.set_result([read_on_grid(file, self._grid) for file in self.files])
+
+
+def _display(file: ImageFile, answer: Answer) -> GriddedDisplay:
+    if isinstance(answer, ItemError):
+        return GriddedDisplay(file, None, answer)
+    return GriddedDisplay(file, answer)

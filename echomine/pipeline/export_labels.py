@@ -21,8 +21,8 @@ from echomine.archive.exports import (
     write_card,
     write_image_folder,
 )
-from echomine.archive.image_table import ImageFile
 from echomine.archive.ledger import LabelFilter
+from echomine.archive.spectral_files import ImageFile
 from echomine.archive.workspace import Workspace
 from echomine.domain.errors import ItemError, UsageError, WorkspaceError
 from echomine.domain.records import Label

@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from echomine.archive.image_table import ImageFile
+from echomine.archive.grid_reading import Gridded
 from echomine.archive.ledger import ImageResult, Run
+from echomine.archive.spectral_files import ImageFile
 from echomine.archive.workspace import Workspace
 from echomine.domain.errors import ItemError, Reason
 from echomine.domain.records import Label
 from echomine.domain.vocabulary import ItemState
-from echomine.pipeline.displays import Gridded, GriddedDisplay, gridded_displays
+from echomine.pipeline.displays import GriddedDisplay, gridded_displays
 from echomine.pipeline.model_chain import ModelChain, load_chain
 from echomine.pipeline.progress import SILENT, Progress
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from echomine.archive.image_table import ImageFile
+from echomine.archive.spectral_files import ImageFile
 from echomine.archive.workspace import Workspace
 from echomine.domain.errors import UsageError
 from echomine.domain.records import Pair, Paragraph, View

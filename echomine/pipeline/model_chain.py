@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echomine.archive.artifacts import ArtifactStore, Generation
+from echomine.archive.grid_reading import Gridded
 from echomine.archive.workspace import Workspace
 from echomine.domain.errors import ArtifactError
 from echomine.domain.records import ImageRecord, Label
 from echomine.doppler.display import PhysicalGrid
 from echomine.learning.image_feature import ImageFeature
 from echomine.learning.transform import FeatureTransform, Transform
-from echomine.pipeline.displays import Gridded
 from echomine.pipeline.labeller import Labeller
 from echomine.retrieval.paragraph_index import ParagraphIndex
 

@@ -2,7 +2,7 @@
 
 Usage: ``python killed_labelling.py WORKSPACE SCRATCH KILLS SEED``. WORKSPACE has no labels of its models yet. Prints
 how many children were killed at work and where the copies lie: ``undisturbed`` first, then the killed ones, each
-labelled to its end.
+labelled to its end. Also how many processes that read files for a child are still there 20 s after the last one ended.
 """
 
 import json
@@ -11,6 +11,7 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,25 @@ def ended_by(child: int) -> int:
     return 0
 
 
+def readers_left(children: set[int]) -> int:
+    """Processes that read files for one of the children; waits up to 20 s until there is none."""
+    until = time.monotonic() + 20
+    while (left := sum(map(_reads_for(children), Path("/proc").glob("[0-9]*/cmdline")))) and time.monotonic() < until:
+        time.sleep(0.1)
+    return left
+
+
+def _reads_for(children: set[int]) -> Callable[[Path], bool]:
+    def reads(command_line: Path) -> bool:
+        try:
+            words = command_line.read_text().split("\0")
+        except OSError:
+            return False
+        return "echomine.archive.grid_reading" in words and any(str(child) in words for child in children)
+
+    return reads
+
+
 def main() -> None:
     """Run the experiment."""
     source, scratch = Path(sys.argv[1]), Path(sys.argv[2])
@@ -64,16 +84,21 @@ def main() -> None:
     rng = np.random.default_rng(seed)
     undisturbed = shutil.copytree(source, scratch / "undisturbed")
     began = time.monotonic()
-    ended_by(start_child(undisturbed))
+    children = {start_child(undisturbed)}
+    ended_by(*children)
     whole_s = time.monotonic() - began
     copies, count = [undisturbed], 0
     while count < kills:
         copy = shutil.copytree(source, scratch / f"killed-{len(copies)}")
         copies.append(copy)
-        while count < kills and killed(start_child(copy), rng.uniform(0.0, 0.9 * whole_s)):
+        while count < kills:
+            children.add(child := start_child(copy))
+            if not killed(child, rng.uniform(0.0, 0.9 * whole_s)):
+                break
             count += 1
         ended_by(start_child(copy))
-    print(json.dumps({"kills": count, "copies": [str(one) for one in copies]}))  # noqa: T201
+    result = {"kills": count, "copies": [str(one) for one in copies], "readers_left": readers_left(children)}
+    print(json.dumps(result))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ def test_labelling_killed_at_thirty_random_moments_ends_like_an_undisturbed_run(
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["kills"] == KILLS
+    assert result["readers_left"] == 0
     undisturbed, *killed = map(Path, result["copies"])
     assert killed
     for workspace in killed:
