@@ -4,14 +4,16 @@ from typing import Any
 
 from echomine.domain.records import Finding, Measurement, Span
 from echomine.domain.severity import SeverityInterval
-from echomine.domain.vocabulary import Severity
+from echomine.domain.vocabulary import Assertion, Disease, Severity
 from echomine.reports.attributes import Told, attributes_of, valve_kind_of
 from echomine.reports.conflicts import Conflict, find_conflicts
 from echomine.reports.findings import read_sentences
 from echomine.reports.grading import GuidelineGrade, grade_measurements
-from echomine.reports.lexicon_files import Lexicon, standard_lexicon
+from echomine.reports.heart_grading import HeartGrade, grade_heart
+from echomine.reports.lexicon_files import Lexicon, WordLists, standard_lexicon
 from echomine.reports.measurements import measurements_of
 from echomine.reports.other_findings import OtherFinding, other_findings_of
+from echomine.reports.scanning import Tokens
 from echomine.reports.spelling import scan_spelled
 from echomine.reports.study_label import study_findings
 
@@ -30,13 +32,17 @@ def findings_document(report_id: str, text: str, *, lexicon: Lexicon | None = No
     measurements = tuple(m for part in read for m in measurements_of(tokens, part.view, words))
     told = [item for part in read for item in attributes_of(tokens, part, words)]
     others = [other for part in read for other in other_findings_of(tokens, part, words)]
-    grades = grade_measurements(measurements)
+    prosthetic = {f.valve for f in findings if f.disease is Disease.PROSTHESIS and f.assertion is Assertion.PRESENT}
+    grades = grade_measurements(measurements, prosthetic=prosthetic)
+    signs = {other.kind for other in others if other.assertion is Assertion.PRESENT}
+    heart = grade_heart(measurements, sex=sex_of(tokens, words.lists), signs=signs)
     conflicts = find_conflicts(findings, measurements, grades)
     return {
         "id": report_id,
         "findings": [_told(finding, findings, told) for finding in findings] + [_other(other) for other in others],
         "measurements": [_measurement(measurement, text) for measurement in measurements],
         "grades": [_grade(grade) for grade in grades],
+        "heart": [_heart_grade(grade) for grade in heart],
         "conflicts": [_conflict(conflict) for conflict in conflicts],
         "study": [_finding(finding) for finding in study_findings(findings, lexicon=words)],
         "lexicon": words.version,
@@ -111,6 +117,25 @@ def _grade(grade: GuidelineGrade) -> dict[str, Any]:
         "severity_low": grade.severity.low.word,
         "severity_high": grade.severity.high.word,
         "rows": [f"{hit.row.measure} {hit.measurement.value:g} {hit.row.unit}".strip() for hit in grade.fired],
+    }
+
+
+def sex_of(tokens: Tokens, lists: WordLists) -> str:
+    """Sex of the patient as the text tells it, by the first word that does: ``male``, ``female`` or ``""``."""
+    for word in tokens.words:
+        if word in lists.male:
+            return "male"
+        if word in lists.female:
+            return "female"
+    return ""
+
+
+def _heart_grade(grade: HeartGrade) -> dict[str, Any]:
+    return {
+        "guideline": grade.guideline,
+        "kind": grade.kind,
+        "grade": grade.grade,
+        "rows": [f"{number.name} {number.value:g} {number.unit}".strip() for number in grade.numbers],
     }
 
 

@@ -2,7 +2,7 @@
 
 import math
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -14,8 +14,8 @@ from echomine.domain.severity import SeverityInterval
 from echomine.domain.vocabulary import Disease, Valve
 from echomine.reports.grades import interval_of
 
-DEFAULT_GUIDELINES: tuple[str, ...] = ("EACVI/ASE 2017", "ASE 2017", "EAE/ASE 2009")
-"""Guidelines that between them grade each lesion once."""
+DEFAULT_GUIDELINES: tuple[str, ...] = ("EACVI/ASE 2017", "ASE 2017", "EAE/ASE 2009", "VARC-2")
+"""Guidelines that between them grade each lesion once: native valves by the first three, else VARC."""
 
 _BOUNDS = frozenset({"grade", "from", "above", "to", "below"})
 
@@ -39,7 +39,7 @@ class GradeBand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuidelineRow:
-    """How one measurement grades one lesion in one guideline."""
+    """How one measurement grades one lesion in one guideline; ``prosthetic`` rows are for prostheses only."""
 
     guideline: str
     valve: Valve
@@ -47,6 +47,7 @@ class GuidelineRow:
     measure: str
     unit: str
     bands: tuple[GradeBand, ...]
+    prosthetic: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +81,15 @@ def guideline_names() -> tuple[str, ...]:
 
 
 def grade_measurements(
-    measurements: Iterable[Measurement], *, guidelines: Iterable[str] = DEFAULT_GUIDELINES
+    measurements: Iterable[Measurement],
+    *,
+    guidelines: Iterable[str] = DEFAULT_GUIDELINES,
+    prosthetic: Collection[Valve] = (),
 ) -> tuple[GuidelineGrade, ...]:
     """Grades of the lesions that measurements at a valve speak of, one per guideline and lesion.
 
-    Measurements without a valve, or that no table has, are left aside; none give an empty tuple.
+    Measurements without a valve, or that no table has, are left aside; none give an empty tuple. A valve named in
+    ``prosthetic`` is graded by tables for prostheses, every other one by those for native valves.
 
     Raises:
         UsageError: If a guideline is unknown; the message lists those there are.
@@ -94,13 +99,13 @@ def grade_measurements(
     for name in guidelines:
         if name not in _tables():
             raise UsageError(f"no guideline {name!r}, there are {', '.join(_tables())}")
-        grades.extend(_grades_of(name, taken))
+        grades.extend(_grades_of(name, taken, prosthetic))
     return tuple(grades)
 
 
-def _grades_of(name: str, measurements: tuple[Measurement, ...]) -> list[GuidelineGrade]:
+def _grades_of(name: str, measurements: tuple[Measurement, ...], prosthetic: Collection[Valve]) -> list[GuidelineGrade]:
     fired: dict[tuple[Valve, Disease], list[FiredRow]] = {}
-    for row in _tables()[name]:
+    for row in (row for row in _tables()[name] if row.prosthetic == (row.valve in prosthetic)):
         for measurement in measurements:
             severity = _severity(row, measurement)
             if severity is not None:
@@ -127,11 +132,16 @@ def _hull(rows: Iterable[FiredRow]) -> SeverityInterval:
     return SeverityInterval(high, low)
 
 
-@cache
-def _tables() -> dict[str, tuple[GuidelineRow, ...]]:
+def guideline_files() -> dict[str, str]:
+    """The guidelines that ship with echomine, file name -> TOML text, in order of their names."""
     folder = resources.files("echomine.reports") / "guidelines"
     entries = sorted((entry.name, entry) for entry in folder.iterdir() if entry.name.endswith(".toml"))
-    return dict(guideline_from(name, entry.read_text(encoding="utf-8")) for name, entry in entries)
+    return {name: entry.read_text(encoding="utf-8") for name, entry in entries}
+
+
+@cache
+def _tables() -> dict[str, tuple[GuidelineRow, ...]]:
+    return dict(guideline_from(name, text) for name, text in guideline_files().items())
 
 
 def guideline_from(name: str, text: str) -> tuple[str, tuple[GuidelineRow, ...]]:
@@ -145,10 +155,13 @@ def guideline_from(name: str, text: str) -> tuple[str, tuple[GuidelineRow, ...]]
     if not guideline:
         raise ConfigurationError(f'guideline file {name} has no name: write guideline = "..."')
     rows = enumerate(content.get("row", []), 1)
-    return guideline, tuple(_row(f"guideline file {name}, row {number}", guideline, row) for number, row in rows)
+    prosthetic = bool(content.get("prosthetic", False))
+    return guideline, tuple(
+        _row(f"guideline file {name}, row {number}", guideline, row, prosthetic=prosthetic) for number, row in rows
+    )
 
 
-def _row(where: str, guideline: str, row: Mapping[str, Any]) -> GuidelineRow:
+def _row(where: str, guideline: str, row: Mapping[str, Any], *, prosthetic: bool) -> GuidelineRow:
     try:
         return GuidelineRow(
             guideline=guideline,
@@ -157,6 +170,7 @@ def _row(where: str, guideline: str, row: Mapping[str, Any]) -> GuidelineRow:
             measure=row["measure"],
             unit=row["unit"],
             bands=tuple(_band(band) for band in row["grades"]),
+            prosthetic=prosthetic,
         )
     except (KeyError, ValueError) as error:
         raise ConfigurationError(f"{where}: {error}") from error

@@ -107,11 +107,18 @@ def _is_no_value(tokens: Tokens, view: SentenceView, index: int) -> bool:
     if before in {"/", "x", "#", "grade", "type"} or after in {"x", ":", "#"}:
         return True
     if after == "/":
-        return index + 2 <= view.last and words[index + 2][0].isdigit()
+        return index + 2 <= view.last and words[index + 2][0].isdigit() and not _is_phasic(view, index)
     if _is_suture(tokens, view, index):
         return True
     joined = index < view.last and tokens.text[tokens.ends[index] : tokens.starts[index + 1]] == "-"
     return joined and after.isalpha() and len(after) == 1
+
+
+def _is_phasic(view: SentenceView, index: int) -> bool:
+    """Whether a fraction is a systolic over a diastolic pressure: ``pulmonary artery pressure 61/31``."""
+    upper, lower = _number(view.words[index]), _number(view.words[index + 2])
+    named = not view.lists.phasic.isdisjoint(view.words[max(view.first, index - 4) : index])
+    return named and upper is not None and lower is not None and upper > lower
 
 
 def _is_suture(tokens: Tokens, view: SentenceView, index: int) -> bool:
@@ -197,8 +204,14 @@ def _candidates(
                 break
             yield position, name
     for position, name in enumerate(names):
-        if 0 < name.first - quantity.last <= 3 and position not in taken and quantity.units:
+        near = 0 < name.first - quantity.last <= 3 and position not in taken and quantity.units
+        if near and not _has_its_own(view, name):
             yield position, name
+
+
+def _has_its_own(view: SentenceView, name: _Name) -> bool:
+    """Whether a number follows a name at once: ``14 mmHg with a gradient of 9 mmHg``."""
+    return any(word[0].isdigit() for word in view.words[name.last + 1 : min(view.last, name.last + 2) + 1])
 
 
 def _broken(view: SentenceView, last: int, first: int) -> bool:
@@ -224,6 +237,7 @@ KEPT_UNITS: dict[str, str] = {
     "pressure": "mmHg",
     "area": "cm2",
     "indexed_area": "cm2/m2",
+    "indexed_mass": "g/m2",
     "volume": "mL",
     "indexed_volume": "mL/m2",
     "percent": "%",
@@ -238,7 +252,27 @@ _WALLS = frozenset({"ivsd", "pwd", "wall_thickness"})
 
 _AT_NO_VALVE = frozenset({"length", "percent"})
 _OF_THE_HEART = frozenset(
-    {"rvsp", "rap", "lvedp", "laa_velocity", "lvot_vti", "svi", "lavi", "dt", "ivrt", "e_a", "e_e_prime"}
+    {
+        "rvsp",
+        "rap",
+        "lvedp",
+        "laa_velocity",
+        "lvot_vti",
+        "svi",
+        "lavi",
+        "dt",
+        "ivrt",
+        "e_a",
+        "e_e_prime",
+        "e_prime",
+        "s_prime",
+        "lvot_velocity",
+        "peak_systolic_velocity",
+        "transpulmonary_gradient",
+        "rvedp",
+        "lv_mass_index",
+        "rwt",
+    }
 )
 
 
