@@ -1,11 +1,11 @@
 """What a lesion is besides its grade: the direction of its jet, its course, and the kind of valve it is at."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
 from echomine.domain.records import Finding
-from echomine.domain.vocabulary import Assertion, Disease
+from echomine.domain.vocabulary import Assertion, Disease, Valve
 from echomine.reports.findings import ReadSentence
 from echomine.reports.lexicon_files import Attribute, Lexicon
 from echomine.reports.scanning import Tokens
@@ -41,13 +41,13 @@ def attributes_of(tokens: Tokens, read: ReadSentence, lexicon: Lexicon) -> list[
     return told
 
 
-def valve_kind_of(finding: Finding, findings: Sequence[Finding]) -> ValveKind:
-    """Whether the valve of a finding is a prosthesis, as far as the report says that one is present."""
-    prosthetic = any(
-        other.valve is finding.valve and other.disease is Disease.PROSTHESIS and other.assertion is Assertion.PRESENT
-        for other in findings
+def prosthetic_valves(findings: Iterable[Finding]) -> frozenset[Valve]:
+    """The valves that a report says are prostheses."""
+    return frozenset(
+        finding.valve
+        for finding in findings
+        if finding.disease is Disease.PROSTHESIS and finding.assertion is Assertion.PRESENT
     )
-    return ValveKind.PROSTHETIC if prosthetic else ValveKind.NATIVE
 
 
 def _attributes(read: ReadSentence, lexicon: Lexicon) -> Iterator[tuple[int, int, Attribute]]:

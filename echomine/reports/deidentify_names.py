@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from echomine.reports.privacy_words import NameWords, ordinary_words, read_names
+from echomine.reports.privacy_words import NameWords, ordinary_words, people, plain_words, read_names
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*\.?")
 _GAP = re.compile(r"[ \t]{1,3}")
@@ -156,7 +156,6 @@ def _is_upper(text: str, word: Word) -> bool:
 
 def _strong_beside(text: str, words: list[Word], index: int) -> bool:
     """Whether a word that is a name stands beside, or behind one initial."""
-    people = read_names().given | read_names().family
     for step in (-1, 1):
         other = index + step
         if 0 < other < len(words) - 1 and words[other].initial and words[other].capital:
@@ -165,7 +164,7 @@ def _strong_beside(text: str, words: list[Word], index: int) -> bool:
             continue
         first, last = sorted((index, other))
         near = all(_joined(text, words[place], words[place + 1]) for place in range(first, last))
-        if near and (words[other].lower in people or (words[other].strong and _unlike_words(words[other]))):
+        if near and (words[other].lower in people() or (words[other].strong and _unlike_words(words[other]))):
             return True
     return False
 
@@ -196,7 +195,7 @@ def _following(text: str, words: list[Word], index: int, lists: NameWords) -> se
         if not (word.capital or particle) or (found and word.lower in lists.credentials):
             break
         solid = any(not words[one].initial and words[one].lower not in lists.particles for one in found)
-        weak = solid and not particle and word.lower in ordinary_words() - lists.given - lists.family
+        weak = solid and not particle and word.lower in plain_words()
         ends = word.end >= len(text) or text[word.end] in ".,;\n"
         if (weak and ((word.loud and not ends) or "," in gap) and not word.initial) or _is_never(word):
             break
@@ -217,7 +216,7 @@ def _preceding(text: str, words: list[Word], index: int, lists: NameWords) -> se
             break
         if word.lower in lists.credentials or (("," in gap) and found):
             continue
-        ordinary = word.lower in ordinary_words() and word.lower not in lists.given | lists.family
+        ordinary = word.lower in plain_words()
         if _is_never(word) or (ordinary and (word.loud or len(found) > 1)):
             break
         found.append(number)
@@ -263,12 +262,18 @@ def _attaches(text: str, words: list[Word], index: int, marked: set[int], lists:
     ]
     if not sides or word.lower in lists.titles or index in marked:
         return False
-    person = word.lower in lists.given | lists.family
+    person = word.lower in people()
     initial = word.initial and word.capital and word.lower != "a"
     particle = word.lower in lists.particles and index + 1 in sides
     behind = index - 1 in sides and words[index - 1].initial and index - 2 in marked and word.capital and not word.loud
     before = words[index - 1].lower
-    after_given = index - 1 in sides and before in lists.given - ordinary_words() and word.capital and not word.loud
+    after_given = (
+        index - 1 in sides
+        and before in lists.given
+        and before not in ordinary_words()
+        and word.capital
+        and not word.loud
+    )
     stranger = word.capital and word.strong and len(word.lower) > 2 and not _ORDINARY_FORM.fullmatch(word.lower)
     comma = index + 1 in sides and "," in text[word.end : words[index + 1].start]
     before_given = comma and word.capital and not word.loud and words[index + 1].lower in lists.given

@@ -1,11 +1,12 @@
 """Everything a report says, as one plain document for files and screens."""
 
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from echomine.domain.records import Finding, Measurement, Span
 from echomine.domain.severity import SeverityInterval
-from echomine.domain.vocabulary import Assertion, Disease, Severity
-from echomine.reports.attributes import Told, attributes_of, valve_kind_of
+from echomine.domain.vocabulary import Assertion, Severity, Valve
+from echomine.reports.attributes import Told, ValveKind, attributes_of, prosthetic_valves
 from echomine.reports.conflicts import Conflict, find_conflicts
 from echomine.reports.findings import read_sentences
 from echomine.reports.grading import GuidelineGrade, grade_measurements
@@ -32,14 +33,14 @@ def findings_document(report_id: str, text: str, *, lexicon: Lexicon | None = No
     measurements = tuple(m for part in read for m in measurements_of(tokens, part.view, words))
     told = [item for part in read for item in attributes_of(tokens, part, words)]
     others = [other for part in read for other in other_findings_of(tokens, part, words)]
-    prosthetic = {f.valve for f in findings if f.disease is Disease.PROSTHESIS and f.assertion is Assertion.PRESENT}
+    prosthetic = prosthetic_valves(findings)
     grades = grade_measurements(measurements, prosthetic=prosthetic)
     signs = {other.kind for other in others if other.assertion is Assertion.PRESENT}
     heart = grade_heart(measurements, sex=sex_of(tokens, words.lists), signs=signs)
     conflicts = find_conflicts(findings, measurements, grades)
     return {
         "id": report_id,
-        "findings": [_told(finding, findings, told) for finding in findings] + [_other(other) for other in others],
+        "findings": _told(findings, told, prosthetic) + [_other(other) for other in others],
         "measurements": [_measurement(measurement, text) for measurement in measurements],
         "grades": [_grade(grade) for grade in grades],
         "heart": [_heart_grade(grade) for grade in heart],
@@ -74,10 +75,21 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _told(finding: Finding, findings: tuple[Finding, ...], told: list[Told]) -> dict[str, Any]:
-    """The row of a finding with its attributes: kind of valve, jet and trend, ``""`` where nothing is said."""
-    row = _finding(finding) | {"valve_kind": valve_kind_of(finding, findings).value, "jet": "", "trend": ""}
-    return row | {item.attribute.name: item.attribute.value for item in told if item.finding == finding}
+def _told(findings: Sequence[Finding], told: Iterable[Told], prosthetic: Collection[Valve]) -> list[dict[str, Any]]:
+    """The rows of findings with their attributes: kind of valve, jet and trend, ``""`` where nothing is said."""
+    attributes: dict[Finding, dict[str, str]] = {}
+    for item in told:
+        attributes.setdefault(item.finding, {})[item.attribute.name] = item.attribute.value
+    return [
+        _finding(finding)
+        | {"valve_kind": _valve_kind(finding, prosthetic).value, "jet": "", "trend": ""}
+        | attributes.get(finding, {})
+        for finding in findings
+    ]
+
+
+def _valve_kind(finding: Finding, prosthetic: Collection[Valve]) -> ValveKind:
+    return ValveKind.PROSTHETIC if finding.valve in prosthetic else ValveKind.NATIVE
 
 
 def _other(other: OtherFinding) -> dict[str, Any]:

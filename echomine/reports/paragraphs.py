@@ -1,6 +1,7 @@
 """Cutting a report into paragraphs and keeping those that speak of a valve."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from echomine.domain.records import Finding, Paragraph, Report, Span
@@ -18,13 +19,19 @@ def valve_paragraphs(report: Report) -> tuple[Paragraph, ...]:
     Paragraphs are parted by blank lines. One of more than 120 words is cut into passages, at list items if it has
     any, else at sentence ends. A report without a valve, or an empty one, gives none.
     """
-    findings = extract_findings(report.text)
+    findings = sorted(extract_findings(report.text), key=_start)
     kept: list[Paragraph] = []
     for span in split_paragraphs(report.text):
-        within = tuple(f for f in findings if span.start <= f.span.start and f.span.end <= span.end)
+        first = bisect_left(findings, span.start, key=_start)
+        begun = findings[first : bisect_left(findings, span.end, lo=first, key=_start)]
+        within = tuple(finding for finding in begun if finding.span.end <= span.end)
         if within or names_a_valve(span.of(report.text)):
             kept.append(_paragraph(report, span, within, len(kept)))
     return tuple(kept)
+
+
+def _start(finding: Finding) -> int:
+    return finding.span.start
 
 
 def _paragraph(report: Report, span: Span, findings: tuple[Finding, ...], ordinal: int) -> Paragraph:

@@ -54,6 +54,18 @@ def read_names() -> NameWords:
 
 
 @cache
+def people() -> frozenset[str]:
+    """Given and last names."""
+    return read_names().given | read_names().family
+
+
+@cache
 def ordinary_words() -> frozenset[str]:
     """Words of clinical English that are no names."""
     return frozenset((DATA / "words.txt").read_text(encoding="utf-8").split())
+
+
+@cache
+def plain_words() -> frozenset[str]:
+    """Ordinary words that are no name at all."""
+    return ordinary_words() - people()
