@@ -36,12 +36,12 @@ class ReportLimits:
     """Sizes above which reports are refused.
 
     Attributes:
-        text_bytes: Bytes of one report; a long one has some ten thousand.
+        text_bytes: Bytes of one report; a long one has some ten thousand, but a patient's notes may be put into one.
         file_bytes: Bytes of one CSV table of reports; JSON lines are read one by one and may be longer.
         document_bytes: Bytes of one HL7, FHIR, DICOM or PDF file.
     """
 
-    text_bytes: int = 1024**2
+    text_bytes: int = 16 * 1024**2
     file_bytes: int = 256 * 1024**2
     document_bytes: int = 64 * 1024**2
 

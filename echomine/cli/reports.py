@@ -21,6 +21,7 @@ def findings(
     out: Annotated[Path | None, typer.Option("--out", help="JSONL file to write.")] = None,
     html: Annotated[Path | None, typer.Option("--html", help="Page to write: reports with their findings.")] = None,
     explain: Annotated[str, typer.Option("--explain", metavar="ID", help="Why each finding of one report.")] = "",
+    processes: Annotated[int, typer.Option("--processes", min=1, help="Processes that read at the same time.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Read valve findings, measurements and conflicts out of reports."""
@@ -29,7 +30,7 @@ def findings(
     if out is None and (html is not None or not explain):
         raise UsageError("name the file to write with --out FINDINGS.jsonl, or one report with --explain ID")
     explained = explain_report(reports, explain) if explain else []
-    result = mine_reports(reports, out, page=html) if out else None
+    result = mine_reports(reports, out, page=html, processes=processes) if out else None
     if as_json:
         document = result.document() if result else {}
         print_json(document | ({"explained": [asdict(one) for one in explained]} if explain else {}))

@@ -13,8 +13,10 @@ from echomine.domain.errors import UsageError
 from echomine.domain.records import Finding
 from echomine.domain.vocabulary import Severity
 from echomine.pipeline.findings_page import page_foot, page_head, page_report
+from echomine.pipeline.report_processes import Text, mine_texts
 from echomine.pipeline.similar_cases import severity_phrase
-from echomine.reports import explain_findings, findings_document
+from echomine.reports import explain_findings
+from echomine.reports.other_findings import OtherFinding
 
 PAGE_REPORTS = 300
 """A page shows no more reports than this; a browser and a reader would not bear many more."""
@@ -59,13 +61,14 @@ class ExplainedFinding:
     assertion: str
 
 
-def mine_reports(source: Path, out: Path, *, page: Path | None = None) -> MinedFile:
+def mine_reports(source: Path, out: Path, *, page: Path | None = None, processes: int = 1) -> MinedFile:
     """Writes one JSON document a report: its findings, measurements and conflicts.
 
     Args:
         source: A file or folder of reports.
         out: JSON lines to write.
         page: HTML page to write beside it, with the first reports, or None.
+        processes: Processes that read at the same time; the output is the same for any number.
 
     Raises:
         UsageError: If the source is not there or no report file.
@@ -73,7 +76,7 @@ def mine_reports(source: Path, out: Path, *, page: Path | None = None) -> MinedF
     """
     mined = MinedFile()
     shown: list[str] = []
-    write_lines(out, _documents(source, mined, shown if page else None))
+    write_lines(out, _documents(source, mined, shown if page else None, processes))
     if page:
         mined.shown = len(shown)
         foot = page_foot(shown=mined.shown, read=mined.reports)
@@ -93,17 +96,21 @@ def explain_report(source: Path, report_id: str) -> list[ExplainedFinding]:
     raise UsageError(f"there is no report {report_id!r} in {source.name}; the id is that of the findings file")
 
 
-def _documents(source: Path, mined: MinedFile, shown: list[str] | None) -> Iterator[str]:
+def _documents(source: Path, mined: MinedFile, shown: list[str] | None, processes: int) -> Iterator[str]:
+    for one in mine_texts(_texts(source, mined), processes=processes):
+        mined.reports += 1
+        mined.findings += one.findings
+        if shown is not None and len(shown) < PAGE_REPORTS:
+            shown.append(page_report(one.source.text, json.loads(one.line)))
+        yield one.line
+
+
+def _texts(source: Path, mined: MinedFile) -> Iterator[Text]:
     for number, entry in enumerate(read_reports(source), start=1):
         if isinstance(entry, ItemProblem):
             mined.problems.append(entry)
-            continue
-        document = findings_document(_name(entry, number), entry.text)
-        mined.reports += 1
-        mined.findings += len(document["findings"])
-        if shown is not None and len(shown) < PAGE_REPORTS:
-            shown.append(page_report(entry.text, document))
-        yield json.dumps(document, ensure_ascii=False)
+        else:
+            yield Text(_name(entry, number), entry.text)
 
 
 def _name(entry: ReportEntry, number: int) -> str:
@@ -124,8 +131,9 @@ def _explained(text: str) -> list[ExplainedFinding]:
     ]
 
 
-def _finding_words(finding: Finding) -> str:
+def _finding_words(finding: Finding | OtherFinding) -> str:
     """Assertion, grade, valve and disease: ``present: mild aortic stenosis``."""
     graded = finding.severity.high not in {Severity.UNSPECIFIED, Severity.NONE}
-    grade = f"{severity_phrase(finding.severity)} " if graded else ""
-    return f"{finding.assertion.value}: {grade}{finding.valve.value} {finding.disease.value.replace('_', ' ')}"
+    kind = finding.disease.value if isinstance(finding, Finding) else finding.kind
+    words = (severity_phrase(finding.severity) if graded else "", finding.valve or "", kind.replace("_", " "))
+    return f"{finding.assertion.value}: {' '.join(filter(None, words))}"

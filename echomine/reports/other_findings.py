@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from echomine.domain.records import Span
 from echomine.domain.severity import SeverityInterval
@@ -12,7 +13,7 @@ from echomine.reports.lesion_links import attributed, grade_after, leftwards, ri
 from echomine.reports.lexicon_files import Kind, Lexicon, Other, Term
 from echomine.reports.mentions import Mention
 from echomine.reports.scanning import Tokens
-from echomine.reports.sentence_view import SentenceView
+from echomine.reports.sentence_view import Rule, SentenceView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +36,31 @@ class OtherFinding:
     section: str = ""
 
 
+class OtherReason(NamedTuple):
+    """A finding, the words it is made of, and where its valve and grade come from."""
+
+    finding: OtherFinding
+    head: Mention
+    valve_by: Rule
+    grade_by: Rule
+
+
 def other_findings_of(tokens: Tokens, read: ReadSentence, lexicon: Lexicon) -> list[OtherFinding]:
     """The other findings of one sentence, in order; one at several valves is told of each."""
-    return [
-        _finding(tokens, read, lexicon, head, valve)
-        for head, other in _heads(read.view, lexicon)
-        for valve in (_valves(read.view, head) if other.at_valve else ("",))
-    ]
+    return [reason.finding for reason in reasons_of_others(tokens, read, lexicon)]
+
+
+def reasons_of_others(tokens: Tokens, read: ReadSentence, lexicon: Lexicon) -> list[OtherReason]:
+    """The other findings of one sentence with their words and the rules that gave valve and grade."""
+    reasons = []
+    for head, other in _heads(read.view, lexicon):
+        valves, valve_by = _valves(read.view, head) if other.at_valve else (("",), Rule.NONE)
+        grade, grade_by = _grade(read.view, head)
+        reasons += [
+            OtherReason(_finding(tokens, read, lexicon, head, valve, grade), head, valve_by, grade_by)
+            for valve in valves
+        ]
+    return reasons
 
 
 def _heads(view: SentenceView, lexicon: Lexicon) -> Iterator[tuple[Mention, Other]]:
@@ -58,18 +77,29 @@ def _heads(view: SentenceView, lexicon: Lexicon) -> Iterator[tuple[Mention, Othe
         index += 1
 
 
-def _valves(view: SentenceView, head: Mention) -> tuple[str, ...]:
-    phrase = leftwards(view, head)
-    if phrase.valves:
-        return tuple(valve for valve, _ in phrase.valves)
+def _valves(view: SentenceView, head: Mention) -> tuple[tuple[str, ...], Rule]:
     within = {m.term.value for m in view.mentions if m.kind is Kind.VALVE and head.first <= m.first <= head.last}
-    found = tuple(within) or attributed(view, head)[0] or rightwards(view, head)[0]
-    return found or view.subject_before(head.first) or view.context.subject
+    readings: tuple[tuple[tuple[str, ...], Rule], ...] = (
+        (tuple(valve for valve, _ in leftwards(view, head).valves), Rule.NOUN_PHRASE),
+        (tuple(within), Rule.OWN_WORD),
+        (attributed(view, head)[0], Rule.ADJECTIVE),
+        (rightwards(view, head)[0], Rule.PREPOSITION),
+        (view.subject_before(head.first), Rule.SUBJECT),
+        (view.context.subject, Rule.CARRIED),
+    )
+    return next(((valves, rule) for valves, rule in readings if valves), ((), Rule.NONE))
 
 
-def _finding(tokens: Tokens, read: ReadSentence, lexicon: Lexicon, head: Mention, valve: str) -> OtherFinding:
+def _grade(view: SentenceView, head: Mention) -> tuple[str, Rule]:
+    before = leftwards(view, head).grade
+    after = "" if before else grade_after(view, head.last)
+    return (before, Rule.NOUN_PHRASE) if before else (after, Rule.AFTER if after else Rule.NONE)
+
+
+def _finding(
+    tokens: Tokens, read: ReadSentence, lexicon: Lexicon, head: Mention, valve: str, grade: str
+) -> OtherFinding:
     assertion = assertion_at(tokens, read, lexicon, head.first, head.last)
-    grade = leftwards(read.view, head).grade or grade_after(read.view, head.last)
     severity = interval_of(grade) if grade else SeverityInterval.unspecified()
     span = Span(tokens.starts[head.first], tokens.ends[head.last])
     return OtherFinding(

@@ -20,7 +20,9 @@ def study_findings(findings: Iterable[Finding], *, lexicon: Lexicon | None = Non
     """
     words = lexicon or standard_lexicon()
     ordered = sorted(findings, key=_pair)
-    kept = [finding for _, group in groupby(ordered, key=_pair) for finding in _ruling(list(group), words)]
+    sections = {finding.section for finding in ordered}
+    concluding = frozenset(name for name in sections if section_kind(name, lexicon=words) == "impression")
+    kept = [finding for _, group in groupby(ordered, key=_pair) for finding in _ruling(list(group), concluding)]
     return fold_findings(kept)
 
 
@@ -34,7 +36,7 @@ def _pair(finding: Finding) -> tuple[str, str]:
     return finding.valve, finding.disease
 
 
-def _ruling(findings: list[Finding], lexicon: Lexicon) -> list[Finding]:
+def _ruling(findings: list[Finding], concluding: frozenset[str]) -> list[Finding]:
     today = [finding for finding in findings if finding.assertion in _TODAY] or findings
-    concluded = [f for f in today if section_kind(f.section, lexicon=lexicon) == "impression"]
+    concluded = [finding for finding in today if finding.section in concluding]
     return concluded or today

@@ -111,9 +111,9 @@ def test_empty_files(tmp_path):
     assert [problem.reason for problem in split(tmp_path / "none.csv")[1]] == [Reason.EMPTY_REPORT]
 
 
-def test_one_megabyte_is_read_and_five_are_refused(tmp_path):
-    long = "The mitral valve is normal. " * (1_000_000 // 28)
-    path = write_lines(tmp_path / "r.jsonl", {"text": long}, ROW, {"text": "x" * 5_000_000}, ROW)
+def test_five_megabytes_are_read_and_twenty_are_refused(tmp_path):
+    long = "The mitral valve is normal. " * (5_000_000 // 28)
+    path = write_lines(tmp_path / "r.jsonl", {"text": long}, ROW, {"text": "x" * 20_000_000}, ROW)
     started = time.monotonic()
     entries, problems = split(path)
     assert time.monotonic() - started < 5
@@ -122,7 +122,7 @@ def test_one_megabyte_is_read_and_five_are_refused(tmp_path):
     with (tmp_path / "r.csv").open("w", newline="") as stream:
         writer = csv.DictWriter(stream, ["text"])
         writer.writeheader()
-        writer.writerows([{"text": long}, {"text": "x" * 5_000_000}, {"text": "short"}])
+        writer.writerows([{"text": long}, {"text": "x" * 20_000_000}, {"text": "short"}])
     entries, problems = split(tmp_path / "r.csv")
     assert [len(entry.text) for entry in entries] == [len(long), 5]
     assert [problem.reason for problem in problems] == [Reason.TOO_LARGE]

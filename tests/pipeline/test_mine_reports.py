@@ -1,11 +1,13 @@
 """Findings of a report file: the JSON lines, the page beside it, and the reasons of one report."""
 
 import json
+import os
 
 import pytest
 
-from echomine.domain.errors import Reason, UsageError
+from echomine.domain.errors import EchomineError, Reason, UsageError
 from echomine.pipeline import mine_reports as module
+from echomine.pipeline import report_processes
 from echomine.pipeline.mine_reports import explain_report, mine_reports
 
 
@@ -44,3 +46,32 @@ def test_each_finding_names_its_rules(reports):
 def test_an_unknown_report_is_named(reports):
     with pytest.raises(UsageError, match=r"no report 'b' in reports.jsonl"):
         explain_report(reports, "b")
+
+
+def test_two_processes_write_the_same_file_in_the_same_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(report_processes, "BATCH_CHARACTERS", 50)
+    source = tmp_path / "reports.jsonl"
+    rows = [{"id": str(number), "text": f"Mild MR. Peak gradient {10 + number} mmHg."} for number in range(40)]
+    source.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    one = mine_reports(source, tmp_path / "one.jsonl")
+    two = mine_reports(source, tmp_path / "two.jsonl", processes=2, page=tmp_path / "page.html")
+    assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "two.jsonl").read_bytes()
+    assert (one.reports, one.findings) == (two.reports, two.findings) == (40, 40)
+
+
+def test_a_process_that_ends_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(report_processes, "_mined_batch", os._exit)
+    monkeypatch.setattr(report_processes, "_batches", lambda texts: iter([3]))
+    with pytest.raises(EchomineError, match="fewer --processes"):
+        list(report_processes.mine_texts([report_processes.Text("a", "Mild MR.")], processes=2))
+
+
+@pytest.mark.slow
+def test_a_report_of_five_megabytes_on_one_line_is_read(tmp_path):
+    source = tmp_path / "reports.jsonl"
+    said = "Mild mitral regurgitation and "
+    text = (said + "the patient went home without any complaint of pain and " * 20) * (5 * 1024 * 1024 // 1150)
+    source.write_text(json.dumps({"id": "long", "text": text}), encoding="utf-8")
+    mined = mine_reports(source, tmp_path / "out.jsonl")
+    assert (mined.reports, mined.problems) == (1, [])
+    assert mined.findings > 4000

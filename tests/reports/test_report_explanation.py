@@ -2,6 +2,7 @@
 
 import pytest
 
+from echomine.domain.records import Finding
 from echomine.reports import explain_findings, extract_findings
 
 
@@ -44,5 +45,13 @@ def test_a_subject_is_carried_and_a_grade_shared():
 
 def test_explanations_are_of_the_findings():
     text = "Severe AS, s/p AVR. No MR. Trace TR."
-    assert tuple(e.finding for e in explain_findings(text)) == extract_findings(text)
+    explained = explain_findings(text)
+    assert tuple(e.finding for e in explained if isinstance(e.finding, Finding)) == extract_findings(text)
     assert reasons(text)[0][3] == "a replacement of the valve"
+
+
+def test_findings_beside_the_valve_diseases_are_explained():
+    bicuspid, hypertrophy, shunt = explain_findings("Bicuspid aortic valve. Mild LVH. No ASD.")
+    assert (bicuspid.finding.kind, bicuspid.finding.valve) == ("bicuspid", "aortic")
+    assert (hypertrophy.valve, hypertrophy.grade) == ("of no valve", "the noun phrase before it")
+    assert shunt.assertion == "the cue 'No'"
