@@ -68,7 +68,12 @@ def quarantined_items(document: Mapping[str, Any]) -> int:
     )
 
 
-def run_as_module(flow: Callable[..., Any], options: Sequence[tuple[str, Callable[[str], Any], Any]] = ()) -> NoReturn:
+def run_as_module(
+    flow: Callable[..., Any],
+    options: Sequence[tuple[str, Callable[[str], Any], Any]] = (),
+    *,
+    needs_workspace: bool = True,
+) -> NoReturn:
     """Run a flow by ``python -m``: its options become flags, its result one JSON document on stdout.
 
     Exits with 0, with 1 when items were quarantined, else with the code of the error. Without ECHOMINE_DEBUG an error
@@ -78,13 +83,14 @@ def run_as_module(flow: Callable[..., Any], options: Sequence[tuple[str, Callabl
         flow: The flow; its first parameter is ``workspace``.
         options: Name, type and default of each further parameter. A flow with a ``source`` that is given makes its
             workspace, every other one needs it.
+        needs_workspace: Whether the workspace must be there.
     """
     arguments = _parsed(flow, options)
     debug = bool(os.environ.get("ECHOMINE_DEBUG"))
     if not debug:
         logging.disable(logging.ERROR)  # Prefect logs each failure with two tracebacks
     try:
-        if not arguments.get("source"):
+        if needs_workspace and not arguments.get("source"):
             stages.check_workspace(arguments["workspace"])
         document = flow(**arguments)
     except Exception as error:  # the outermost edge

@@ -42,6 +42,8 @@ class Reason(StrEnum):
     NOT_HOUNSFIELD = "not_hounsfield"
     BAD_SERIES = "bad_series"
     NO_HEART = "no_heart"
+    BAD_PIXELS = "bad_pixels"
+    BAD_TARGET = "bad_target"
     FAILED = "failed"
 
 

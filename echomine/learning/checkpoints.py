@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +20,9 @@ class Checkpoint:
 
     Attributes:
         epochs: Epochs done.
-        best_epoch: The one with the lowest validation loss, counted from 1.
-        best_loss: That loss; None without validation.
+        best_epoch: The one with the best validation figure, counted from 1.
+        best_figure: That figure; None without validation.
+        history: Figures of each epoch.
         weights: Tensors of the network.
         best_weights: Those of the best epoch.
         optimiser: State of AdamW by parameter number.
@@ -28,7 +30,8 @@ class Checkpoint:
 
     epochs: int
     best_epoch: int
-    best_loss: float | None
+    best_figure: float | None
+    history: tuple[Mapping[str, float], ...]
     weights: dict[str, Tensor]
     best_weights: dict[str, Tensor]
     optimiser: dict[int, dict[str, Tensor]]
@@ -56,7 +59,8 @@ class CheckpointFile:
             "fingerprint": self.fingerprint,
             "epochs": checkpoint.epochs,
             "best_epoch": checkpoint.best_epoch,
-            "best_loss": checkpoint.best_loss,
+            "best_figure": checkpoint.best_figure,
+            "history": [dict(figures) for figures in checkpoint.history],
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_suffix(f".{os.getpid()}.part")
@@ -80,7 +84,8 @@ class CheckpointFile:
         return Checkpoint(
             epochs=counts["epochs"],
             best_epoch=counts["best_epoch"],
-            best_loss=counts["best_loss"],
+            best_figure=counts["best_figure"],
+            history=tuple(counts["history"]),
             weights=_under("weights/", tensors),
             best_weights=_under("best/", tensors),
             optimiser=_by_number(_under("optimiser/", tensors)),

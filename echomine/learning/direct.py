@@ -118,7 +118,8 @@ def grade_loss() -> BatchLoss:
         inputs, grades = batch
         logits = network(inputs).float().flatten(0, 1)
         summed = F.cross_entropy(logits, grades.flatten(), ignore_index=NOT_STATED, reduction="sum")
-        return summed / (grades != NOT_STATED).sum().clamp(min=1)
+        mean: Tensor = summed / (grades != NOT_STATED).sum().clamp(min=1)
+        return mean
 
     return loss
 

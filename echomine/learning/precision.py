@@ -4,7 +4,7 @@ import torch
 
 from echomine.domain.errors import ConfigurationError
 
-PRECISIONS = ("auto", "32", "bf16")
+PRECISIONS = ("auto", "32", "bf16", "16")
 
 
 def uses_bf16(precision: str, accelerator: str = "cpu") -> bool:
@@ -24,5 +24,13 @@ def uses_bf16(precision: str, accelerator: str = "cpu") -> bool:
 
 
 def lightning_precision(precision: str, accelerator: str) -> str:
-    """The word Lightning has for it."""
+    """The word Lightning has for it.
+
+    Raises:
+        ConfigurationError: If the word is unknown, or 16 bits are wanted without a GPU.
+    """
+    if precision == "16":
+        if accelerator == "cpu" or not torch.cuda.is_available():
+            raise ConfigurationError("precision 16 needs a GPU; take bf16 or 32 on a CPU")
+        return "16-mixed"
     return "bf16-mixed" if uses_bf16(precision, accelerator) else "32-true"

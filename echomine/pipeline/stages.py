@@ -90,6 +90,17 @@ def export_labels(workspace: str, *, form: str, out: str = "", min_confidence: f
     return run_export(opened, request).document()
 
 
+def train_image_model(workspace: str, *, config: str, data: str = "") -> dict[str, Any]:
+    """The new generation of an image model with its scores; the workspace is made when needed."""
+    from echomine.pipeline.image_models import train
+    from echomine.pipeline.training_file import read_training_file
+
+    if not config:
+        raise UsageError("name the TOML file of the model with --config")
+    document = train(Path(workspace), read_training_file(Path(config)), data=Path(data) if data else None).document()
+    return document | {"quarantined": len(document["problems"])}
+
+
 def _open(workspace: str) -> Workspace:
     return Workspace.open(Path(workspace), create=False)
 

@@ -9,6 +9,7 @@ from echomine.domain.severity import is_disease
 from echomine.domain.vocabulary import Disease, DopplerMode, FlowKind
 from echomine.synthetic.beats import beats_over
 from echomine.synthetic.config import ArchiveConfig
+from echomine.synthetic.flow_objects import FlowObject, flow_objects, has_faint_jet
 from echomine.synthetic.flows import (
     RIGHT_HEART,
     Scene,
@@ -93,6 +94,19 @@ def true_flows(config: ArchiveConfig, seed: int, plan: ImagePlan) -> dict[Diseas
     if plan.mode is DopplerMode.CW and state.jet is not None:
         found[Disease.REGURGITATION] = jet_truth(plan.valve, state.jet, scene)
     return {disease: flow for disease, flow in found.items() if flow is not None}
+
+
+def beats_of(config: ArchiveConfig, seed: int, plan: ImagePlan) -> tuple[FlowObject, ...] | None:
+    """The beats on the display as objects; None where a jet is too faint to say, or the display is pulsed.
+
+    The scene is made as :func:`draw_image` makes it, nothing is drawn.
+    """
+    exam = exam_state(config, seed, plan.exam)
+    state = exam.valves[plan.valve]
+    settings, scene = _settings_and_scene(config, plan, exam, generator(seed, Stream.IMAGE, plan.image_index))
+    if plan.mode is not DopplerMode.CW or has_faint_jet(state, settings):
+        return None
+    return flow_objects(state, scene, settings)
 
 
 def view_of(plan: ImagePlan, exam: ExamState) -> View:

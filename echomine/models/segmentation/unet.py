@@ -49,7 +49,7 @@ def padded_unet(config: UNetConfig, *, classes: int, in_channels: int) -> nn.Mod
         out_channels=classes,
         features=(*widths, config.width),
         act=("relu", {"inplace": True}),
-        norm=(config.norm, {"affine": True}) if config.norm else None,  # type: ignore[arg-type]
+        norm=(config.norm, {"affine": True}) if config.norm else None,
         dropout=config.dropout,
     )
     return network

@@ -1,0 +1,141 @@
+"""What every reader of training sets shares: settings, patients, bad pictures."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from echomine.domain.errors import ConfigurationError, ItemError, Reason
+from echomine.doppler.display import PhysicalGrid
+from echomine.learning.samples import Sample, SampleSet
+
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+
+
+class DataKind(StrEnum):
+    """Form of a data set."""
+
+    IMAGE_FOLDER = "image_folder"
+    MASK_FOLDER = "mask_folder"
+    NIFTI = "nifti"
+    COCO = "coco"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataConfig:
+    """Where a data set lies and how to read it.
+
+    Attributes:
+        kind: A form of :class:`DataKind`.
+        path: Folder; ``$NAME`` in it is taken from the environment.
+        labels: Of masks: name of each structure to its value.
+        label: Of an image folder with metadata: ``coarse`` for valve and flow of the labels, or a field's name.
+        group: Regular expression whose first group, in the file name, is the patient or case; empty takes what the
+            data set states, else all before the first underscore.
+        pattern: Only files whose name matches, such as ``*_4CH_*``.
+        images, masks: Folders of pictures and masks below the path.
+        mask_suffix: What the name of a mask has behind that of its picture.
+        annotations: COCO file below the path.
+        spacing_mm: Height and width of a pixel of pictures, which state none themselves.
+        grid: Rows and columns of the physical grid that displays are resampled to; empty leaves them as they are.
+    """
+
+    kind: str
+    path: str
+    labels: Mapping[str, int] = field(default_factory=dict)
+    label: str = ""
+    group: str = ""
+    pattern: str = "*"
+    images: str = "images"
+    masks: str = "masks"
+    mask_suffix: str = ""
+    annotations: str = "annotations.json"
+    spacing_mm: tuple[float, ...] = ()
+    grid: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind not in set(DataKind):
+            raise ConfigurationError(f"data.kind is one of {', '.join(DataKind)}, got {self.kind!r}")
+        if self.kind in {DataKind.MASK_FOLDER, DataKind.NIFTI} and not self.labels:
+            raise ConfigurationError(
+                "masks need [data.labels]: the name of each structure and its value, such as LV = 1"
+            )
+        if any(not 0 < value < 65536 for value in self.labels.values()):
+            raise ConfigurationError(f"values of structures lie in 1..65535, 0 is the background, got {self.labels}")
+        if self.grid and len(self.grid) != 2:
+            raise ConfigurationError(f"data.grid is rows and columns, got {self.grid}")
+        _check_expression(self.group)
+
+    @property
+    def values(self) -> dict[int, int]:
+        """Value in a mask to class number."""
+        return {value: number for number, value in enumerate(self.labels.values(), start=1)}
+
+    @property
+    def physical_grid(self) -> PhysicalGrid | None:
+        """The grid of displays."""
+        return PhysicalGrid(rows=self.grid[0], columns=self.grid[1]) if self.grid else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadSample:
+    """A picture that was left out.
+
+    Attributes:
+        name: Its name below the path.
+        reason: The code.
+        message: What to do.
+    """
+
+    name: str
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedSet:
+    """A data set, and what was wrong with the rest of it."""
+
+    samples: SampleSet
+    problems: tuple[BadSample, ...] = ()
+
+
+def group_of(name: str, expression: str, stated: str = "") -> str:
+    """The patient or case of a file.
+
+    Raises:
+        ItemError: ``bad_row`` if the expression does not match the name.
+    """
+    if not expression:
+        return stated or name.split("_", maxsplit=1)[0]
+    found = re.search(expression, name)
+    if found is None or not found.groups():
+        raise ItemError(Reason.BAD_ROW, f"data.group {expression!r} finds no patient in the name {name}")
+    return str(found.group(1))
+
+
+def collected(names: Iterator[tuple[str, Callable[[], list[Sample]]]], classes: tuple[str, ...]) -> LoadedSet:
+    """The samples that could be read, sorted by name, and the problems of the others."""
+    samples: list[Sample] = []
+    problems: list[BadSample] = []
+    for name, read in names:
+        try:
+            samples += read()
+        except ItemError as error:
+            problems.append(BadSample(name=name, reason=error.reason, message=str(error)))
+    ordered = sorted(samples, key=lambda sample: (sample.volume or sample.name, sample.position))
+    return LoadedSet(samples=SampleSet(classes=classes, samples=tuple(ordered)), problems=tuple(problems))
+
+
+def pixel_spacing(config: DataConfig) -> tuple[float, float] | None:
+    """Height and width of a pixel of pictures; None where nobody states it."""
+    return (config.spacing_mm[0], config.spacing_mm[1]) if len(config.spacing_mm) >= 2 else None
+
+
+def _check_expression(expression: str) -> None:
+    try:
+        groups = re.compile(expression).groups
+    except re.error as error:
+        raise ConfigurationError(f"data.group {expression!r} is no regular expression: {error}") from error
+    if expression and not groups:
+        raise ConfigurationError(f"data.group {expression!r} needs a group in round brackets around the patient")

@@ -1,0 +1,93 @@
+"""The beats of a display as objects: a box and a mask for each, by the shape of its flow."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from echomine.synthetic.beats import diastolic_jet_span_s, systolic_jet_span_s
+from echomine.synthetic.flows import Columns, Scene, forward_velocity, jet_velocity
+from echomine.synthetic.physics import SEMILUNAR, ValveState
+from echomine.synthetic.settings import DisplaySettings
+
+Mask = npt.NDArray[np.bool_]
+
+_LEAST_SHARE = 0.4
+"""Share of a beat that must lie on the display to count as one."""
+
+_LEAST_SIDE_PX = 4
+
+
+class FlowShape(StrEnum):
+    """What a beat looks like, whatever its velocity scale."""
+
+    EJECTION = "ejection"
+    INFLOW = "inflow"
+    SYSTOLIC_JET = "systolic_jet"
+    DIASTOLIC_JET = "diastolic_jet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowObject:
+    """One beat on a display.
+
+    Attributes:
+        shape: Of its flow.
+        box: x0, y0, x1, y1 in pixels of the display, the far edges exclusive.
+        mask: (H, W) of the display, between baseline and envelope.
+    """
+
+    shape: FlowShape
+    box: tuple[int, int, int, int]
+    mask: Mask
+
+
+def flow_objects(state: ValveState, scene: Scene, settings: DisplaySettings) -> tuple[FlowObject, ...]:
+    """The beats of the forward flow and of the regurgitation of a CW display, in order of time."""
+    semilunar = state.valve in SEMILUNAR
+    forward = FlowShape.EJECTION if semilunar else FlowShape.INFLOW
+    spans = [beat.ejection_s if semilunar else beat.inflow_s for beat in scene.beats]
+    found = list(_beats(forward, forward_velocity(state, scene), spans, scene, settings))
+    if state.jet is not None:
+        jet = FlowShape.DIASTOLIC_JET if semilunar else FlowShape.SYSTOLIC_JET
+        span = diastolic_jet_span_s if semilunar else systolic_jet_span_s
+        spans = [span(beat, state.jet.duration_fraction) for beat in scene.beats]
+        found += _beats(jet, jet_velocity(state.valve, state.jet, scene), spans, scene, settings)
+    return tuple(sorted(found, key=lambda one: one.box))
+
+
+def has_faint_jet(state: ValveState, settings: DisplaySettings, *, margin_db: float = 8.0) -> bool:
+    """Whether a regurgitation is hardly above the noise, so that nobody can say whether it is shown."""
+    return state.jet is not None and state.jet.density_db < settings.noise_db + margin_db
+
+
+def _beats(
+    shape: FlowShape,
+    velocity: Columns,
+    spans: list[tuple[float, float]],
+    scene: Scene,
+    settings: DisplaySettings,
+) -> Iterator[FlowObject]:
+    times = scene.times_s
+    for start, end in spans:
+        inside = (times >= start) & (times <= end) & (velocity != 0)
+        shown_s = min(end, float(times[-1])) - max(start, 0.0)
+        if not inside.any() or shown_s < _LEAST_SHARE * (end - start):
+            continue
+        mask = _under_envelope(np.where(inside, velocity, 0.0), settings)
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if min(rows.size, columns.size) < _LEAST_SIDE_PX:
+            continue
+        box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+        yield FlowObject(shape=shape, box=box, mask=mask)
+
+
+def _under_envelope(velocity: Columns, settings: DisplaySettings) -> Mask:
+    """(H, W) pixels between the baseline and the velocity of each column."""
+    rows = np.arange(settings.layout.height)[:, None]
+    tips = settings.baseline_row - velocity / settings.mps_per_px
+    low, high = np.minimum(tips, settings.baseline_row), np.maximum(tips, settings.baseline_row)
+    mask: Mask = (rows >= low[None]) & (rows <= high[None]) & (velocity != 0)[None]
+    return mask

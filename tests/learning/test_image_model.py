@@ -1,0 +1,231 @@
+"""Training of image networks for every task on generated pictures."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from echomine.domain.errors import ArtifactError, ConfigurationError, UsageError
+from echomine.learning.image_model import (
+    ImageModel,
+    config_document,
+    image_model_config,
+    largest_pieces,
+    train_image_model,
+)
+from echomine.learning.samples import Sample
+from echomine.metrics.boxes import PictureObjects, detection_scores
+from echomine.metrics.structures import dice
+
+SIZE = 48
+UNET = {
+    "network": {"name": "unet", "width": 4},
+    "input": {"size": [SIZE, SIZE]},
+    "training": {"epochs": 12, "batch_size": 4, "learning_rate": 0.02, "precision": "32", "repeats": 4},
+}
+
+
+class KilledError(Exception):
+    pass
+
+
+def discs(count: int = 8, seed: int = 0) -> list[Sample]:
+    """A bright disc on noise, and a ring around it: two structures."""
+    rng = np.random.default_rng(seed)
+    samples = []
+    for number in range(count):
+        row, column = rng.uniform(18, 30, size=2)
+        distance = np.hypot(*(np.mgrid[:SIZE, :SIZE] - np.array([row, column])[:, None, None]))
+        target = np.where(distance < 7, 1, np.where(distance < 12, 2, 0)).astype(np.uint8)
+        grey = np.choose(target, [40, 200, 120]) + rng.normal(0, 12, target.shape)
+        pixels = grey.clip(0, 255).astype(np.uint8)[None]
+        samples.append(
+            Sample(name=f"s{number}", group=f"p{number}", pixels=pixels, target=target, spacing_mm=(1.0, 1.0))
+        )
+    return samples
+
+
+def classes_of(samples: list[Sample]) -> list[Sample]:
+    """Bright or dark pictures."""
+    return [
+        dataclasses.replace(one, pixels=one.pixels // (1 + 3 * (number % 2)), target=number % 2)
+        for number, one in enumerate(samples)
+    ]
+
+
+def objects_of(samples: list[Sample]) -> list[Sample]:
+    """The disc with its ring as an object."""
+    out = []
+    for one in samples:
+        mask = np.asarray(one.target) > 0
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        target = PictureObjects(
+            size=one.size,
+            boxes=np.array([[columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]], dtype=float),
+            classes=np.array([1]),
+            scores=np.zeros(0),
+            masks=(mask,),
+        )
+        out.append(dataclasses.replace(one, target=target))
+    return out
+
+
+@pytest.fixture(scope="module")
+def trained() -> ImageModel:
+    return train_image_model(discs(), discs(4, seed=1), ("core", "ring"), image_model_config(UNET), seed=0)
+
+
+def test_masks_are_learnt_and_drawn_at_the_size_of_the_picture(trained):
+    for sample, drawn in zip(discs(4, seed=2), trained.label_maps(discs(4, seed=2)), strict=True):
+        assert drawn.shape == sample.size
+        assert dice(sample.target == 1, drawn == 1) > 0.85
+        assert dice(sample.target == 2, drawn == 2) > 0.75
+
+
+def test_the_history_tells_every_epoch(trained):
+    history = trained.summary.history
+    assert len(history) == trained.summary.epochs == 12
+    assert history[-1]["loss"] < history[0]["loss"]
+    best = max(figures["validation_dice"] for figures in history)
+    assert history[trained.summary.best_epoch - 1]["validation_dice"] == best == trained.summary.validation_figure
+
+
+def test_files_bring_a_model_back(trained):
+    again = ImageModel.from_files(trained.to_files())
+    assert again.config == trained.config
+    assert again.classes == ("core", "ring")
+    for one, other in zip(trained.label_maps(discs(2)), again.label_maps(discs(2)), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_the_weights_of_another_network_are_refused(trained):
+    files = trained.to_files()
+    other = files | {"image_model.json": files["image_model.json"].replace(b'"width": 4', b'"width": 8')}
+    with pytest.raises(ArtifactError, match="another network"):
+        ImageModel.from_files(other)
+    with pytest.raises(ArtifactError, match="no image model"):
+        ImageModel.from_files({"image_model.json": b"{}"})
+
+
+def test_a_stopped_run_goes_on_to_the_same_weights(trained, tmp_path):
+    def stop(done: int, total: int) -> None:
+        if done > total // 2:
+            raise KilledError
+
+    arguments = (discs(), discs(4, seed=1), ("core", "ring"), image_model_config(UNET))
+    with pytest.raises(KilledError):
+        train_image_model(*arguments, seed=0, checkpoint_dir=tmp_path, on_progress=stop)
+    steps: list[int] = []
+    resumed = train_image_model(
+        *arguments, seed=0, checkpoint_dir=tmp_path, on_progress=lambda done, _: steps.append(done)
+    )
+    assert steps[0] > 1
+    assert resumed.to_files() == trained.to_files()
+    assert resumed.summary == trained.summary
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "focal"])
+def test_classes_are_learnt(loss):
+    config = image_model_config(
+        {
+            **UNET,
+            "network": {"name": "spectral_net"},
+            "loss": {"name": loss},
+            "training": {**UNET["training"], "epochs": 10, "repeats": 4, "learning_rate": 5e-3},
+        }
+    )
+    model = train_image_model(classes_of(discs()), [], ("bright", "dark"), config, seed=0)
+    probabilities = model.probabilities(classes_of(discs(6, seed=3)))
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    assert probabilities.argmax(axis=1).tolist() == [0, 1, 0, 1, 0, 1]
+    assert model.probabilities([]).shape == (0, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["faster_rcnn", "mask_rcnn"])
+def test_objects_are_learnt(name):
+    settings = {
+        "backbone": "resnet18_fpn",
+        "norm": "group",
+        "min_size": SIZE,
+        "max_size": SIZE,
+        "hidden": 64,
+        "anchor_sizes": [8, 16, 24, 32, 48],
+    }
+    config = image_model_config(
+        {
+            "network": {"name": name, **settings},
+            "input": {"size": [SIZE, SIZE]},
+            "training": {"epochs": 10, "batch_size": 4, "learning_rate": 1e-3, "precision": "32", "repeats": 2},
+        }
+    )
+    model = train_image_model(objects_of(discs()), [], ("disc",), config, seed=0)
+    test = objects_of(discs())
+    found = list(model.objects(test))
+    assert detection_scores([one.target for one in test], found, ("disc",)).map50 > 0.9
+    if name == "mask_rcnn":
+        best = found[0].masks[int(np.argmax(found[0].scores))]
+        assert best.shape == (SIZE, SIZE)
+        assert dice(test[0].target.masks[0], best) > 0.7
+
+
+def test_settings_come_back_from_json():
+    config = image_model_config(UNET | {"keep_largest": True})
+    assert image_model_config(config_document(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"network": {"name": "unet", "depth": 3}}, ConfigurationError, "known are dropout, norm, width"),
+        ({"network": {"name": "unett"}}, UsageError, "there are"),
+        ({"network": {}}, ConfigurationError, "name a network"),
+        ({"training": {"epoch": 3}}, ConfigurationError, "known are .*epochs"),
+        ({"optimiser": {}}, ConfigurationError, "known are"),
+        ({"augmentation": {"zoom": 2.0}}, ConfigurationError, "shares below 1"),
+    ],
+)
+def test_unknown_settings_list_the_known_ones(change, error, words):
+    with pytest.raises(error, match=words):
+        image_model_config(UNET | change)
+
+
+def test_a_figure_that_the_task_has_not_is_refused():
+    config = image_model_config(UNET | {"training": {**UNET["training"], "monitor": "luck"}})
+    with pytest.raises(ConfigurationError, match="map50"):
+        train_image_model(discs(2), [], ("core", "ring"), config, seed=0)
+
+
+def test_a_loss_that_explodes_is_told():
+    config = image_model_config(UNET | {"training": {**UNET["training"], "learning_rate": 1e30}})
+    with pytest.raises(UsageError, match="learning rate"):
+        train_image_model(discs(4), [], ("core", "ring"), config, seed=0)
+
+
+def test_largest_pieces_by_hand():
+    labels = np.array([[1, 0, 2, 2], [0, 0, 0, 2], [1, 1, 0, 0]], dtype=np.uint8)
+    assert largest_pieces(labels).tolist() == [[0, 0, 2, 2], [0, 0, 0, 2], [1, 1, 0, 0]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["unet", "enet"])
+def test_onnx_answers_as_torch_does(name):
+    from echomine.learning.onnx_network import OnnxNetwork, to_onnx
+
+    config = image_model_config(UNET | {"network": {"name": name}, "training": {**UNET["training"], "epochs": 1}})
+    model = train_image_model(discs(4), [], ("core", "ring"), config, seed=0)
+    runtime = OnnxNetwork(to_onnx(model), threads=1)
+    inputs = torch.stack([model.network_input(sample) for sample in discs(3, seed=4)])
+    with torch.inference_mode():
+        torch.testing.assert_close(runtime(inputs), model.network(inputs), atol=1e-3, rtol=1e-3)
+    for one, other in zip(model.label_maps(discs(3)), model.label_maps(discs(3), runtime), strict=True):
+        assert (one == other).mean() > 0.99
+
+
+def test_a_damaged_onnx_file_is_told():
+    from echomine.learning.onnx_network import OnnxNetwork
+
+    with pytest.raises(ArtifactError, match="train again"):
+        OnnxNetwork(b"no onnx")
