@@ -1,0 +1,194 @@
+"""Commands that score one heart scan."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from echomine.cli.application import DEFAULT_WORKSPACE, JsonOption, SeedOption, WorkspaceOption, app
+from echomine.cli.showing import RichProgress, print_json, print_table, stderr, stdout
+
+if TYPE_CHECKING:
+    from echomine.pipeline.cardiac_result import CardiacResult
+
+cardiac_app = typer.Typer(help="Volumes, ejection fraction, mass and calcium of one scan.", no_args_is_help=True)
+app.add_typer(cardiac_app, name="cardiac")
+
+
+class EfTableName(StrEnum):
+    """Guideline for the category of an ejection fraction."""
+
+    ASE2015 = "ase2015"
+    ESC2021 = "esc2021"
+
+
+class SexName(StrEnum):
+    """Sex, where a table depends on it."""
+
+    MALE = "male"
+    FEMALE = "female"
+    UNKNOWN = "unknown"
+
+
+class ConventionName(StrEnum):
+    """How slices other than 3 mm apart count in an Agatston score."""
+
+    SCALED = "scaled"
+    PER_SLICE = "per_slice"
+
+
+class SchemeName(StrEnum):
+    """Risk categories of an Agatston score."""
+
+    FOUR = "four"
+    LESSMANN = "lessmann2018"
+    FIVE = "five"
+    DEEPCAC = "deepcac"
+
+
+class TrainedKind(StrEnum):
+    """What is trained."""
+
+    MR = "mr"
+    ECHO = "echo"
+
+
+OutOption = Annotated[Path | None, typer.Option("--out", help="Folder for masks, picture and result.json.")]
+ModelOption = Annotated[str, typer.Option("--model", help="Generation of the networks; the current one by default.")]
+TableOption = Annotated[EfTableName, typer.Option("--table", help="Guideline of the category.")]
+SexOption = Annotated[SexName, typer.Option("--sex", help="For guidelines that depend on it.")]
+
+
+@cardiac_app.command()
+def mr(
+    scan: Annotated[Path, typer.Argument(help="4D cine stack, or the volume of end diastole (NIfTI).")],
+    systole: Annotated[Path | None, typer.Argument(help="Volume of end systole.")] = None,
+    mask: Annotated[list[Path] | None, typer.Option("--mask", help="Measure this mask; once for each scan.")] = None,
+    model: ModelOption = "",
+    as_is: Annotated[bool, typer.Option("--as-is", help="Do not make masks anatomically valid.")] = False,
+    table: TableOption = EfTableName.ASE2015,
+    sex: SexOption = SexName.UNKNOWN,
+    out: OutOption = None,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    as_json: JsonOption = False,
+) -> None:
+    """Ventricular volumes, ejection fractions and mass of a short-axis cine MR."""
+    from echomine.cardiac.ef_category import Sex
+    from echomine.pipeline.quantify_mr import MrRequest, quantify_mr
+
+    request = MrRequest(
+        scans=(scan,) if systole is None else (scan, systole),
+        masks=tuple(mask or ()),
+        workspace=workspace,
+        generation=model,
+        out=out,
+        guarantee=not as_is,
+        table=table.value,
+        sex=Sex(sex.value),
+    )
+    _show(quantify_mr(request), out, as_json=as_json)
+
+
+@cardiac_app.command()
+def echo(
+    a4c: Annotated[Path, typer.Argument(help="Four-chamber clip, or picture of end diastole (NIfTI).")],
+    a2c: Annotated[Path | None, typer.Argument(help="Two-chamber clip or picture.")] = None,
+    es: Annotated[list[Path] | None, typer.Option("--es", help="Picture of end systole; once for each view.")] = None,
+    mask: Annotated[
+        list[Path] | None, typer.Option("--mask", help="Measure this mask; in the order A4C ED, ES, A2C ED, ES.")
+    ] = None,
+    model: ModelOption = "",
+    table: TableOption = EfTableName.ASE2015,
+    sex: SexOption = SexName.UNKNOWN,
+    out: OutOption = None,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    as_json: JsonOption = False,
+) -> None:
+    """Left ventricular volumes and ejection fraction from apical views."""
+    from echomine.cardiac.ef_category import Sex
+    from echomine.pipeline.quantify_echo import EchoRequest, echo_views, quantify_echo
+
+    views = echo_views([a4c, *([a2c] if a2c else [])], es or [], mask or [])
+    request = EchoRequest(
+        four_chamber=views[0],
+        two_chamber=views[1] if len(views) > 1 else None,
+        workspace=workspace,
+        generation=model,
+        out=out,
+        table=table.value,
+        sex=Sex(sex.value),
+    )
+    _show(quantify_echo(request), out, as_json=as_json)
+
+
+@cardiac_app.command()
+def calcium(
+    scan: Annotated[Path, typer.Argument(help="Folder of DICOM slices, or NIfTI in Hounsfield units.")],
+    mask: Annotated[Path | None, typer.Option("--mask", help="Calcium by site, 1 LAD to 6 mitral valve.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all-candidates", help="Score every dense piece, bone included.")
+    ] = False,
+    convention: Annotated[ConventionName, typer.Option(help="Agatston convention.")] = ConventionName.SCALED,
+    risk_scheme: Annotated[SchemeName, typer.Option("--risk-scheme", help="Risk categories.")] = SchemeName.FOUR,
+    mass_factor: Annotated[float | None, typer.Option(help="Scanner's mg/mm3/HU, for the mass score.")] = None,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Agatston, volume and mass score of a CT."""
+    from echomine.cardiac.calcium import AgatstonConvention
+    from echomine.pipeline.quantify_calcium import CalciumRequest, quantify_calcium
+
+    request = CalciumRequest(
+        scan=scan,
+        mask=mask,
+        everything=everything,
+        convention=AgatstonConvention(convention.value),
+        scheme=risk_scheme.value,
+        mg_per_mm3_hu=mass_factor,
+        out=out,
+    )
+    _show(quantify_calcium(request), out, as_json=as_json)
+
+
+@cardiac_app.command()
+def train(
+    kind: Annotated[TrainedKind, typer.Argument(help="mr or echo.")],
+    data: Annotated[Path, typer.Option("--data", help="Folder of NAME.nii.gz beside NAME_gt.nii.gz.")],
+    folds: Annotated[int, typer.Option(min=2, max=20, help="Networks, each leaving out a part.")] = 5,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the slices.")] = 80,
+    base: Annotated[int, typer.Option(min=1, help="Filters of the first level; 48 in the paper.")] = 16,
+    seed: SeedOption = 0,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    as_json: JsonOption = False,
+) -> None:
+    """Train the networks of `cardiac mr` or `cardiac echo`: a new generation."""
+    from echomine.pipeline.cardiac_models import APICAL_ECHO, CINE_MR
+    from echomine.pipeline.train_slices import SliceTrainingRequest, train_slices
+
+    name = CINE_MR if kind is TrainedKind.MR else APICAL_ECHO
+    request = SliceTrainingRequest(kind=name, data=data, folds=folds, epochs=epochs, base=base)
+    trained = train_slices(request, workspace, seed=seed, progress=RichProgress())
+    if as_json:
+        return print_json({"generation": trained.generation, "dice": trained.dice, "volumes": trained.volumes})
+    rows = [(str(label), f"{value:.3f}") for label, value in trained.dice.items()]
+    print_table(f"{name} {trained.generation}: {trained.volumes} volumes left out", ("class", "Dice"), rows)
+    return None
+
+
+def _show(result: "CardiacResult", out: Path | None, *, as_json: bool) -> None:
+    if out is not None:
+        from echomine.pipeline.cardiac_result import write_result
+
+        write_result(result, out)
+    if as_json:
+        return print_json(result.document())
+    print_table(f"{result.kind}, {result.model}", ("value", "", "how"), result.rows())
+    for flag in result.document()["flags"]:
+        stderr().print(f"Note: {flag['meaning']}", highlight=False)
+    for note in result.notes:
+        stderr().print(f"Note: {note}", highlight=False)
+    if result.anatomy:
+        mended = sum(bool(one.remedy) for one in result.anatomy)
+        stdout().print(f"Anatomy: {len(result.anatomy)} violations found, {mended} mended", highlight=False)
+    return None

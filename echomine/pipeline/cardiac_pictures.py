@@ -1,0 +1,83 @@
+"""Pictures of quantified scans: structures drawn over the image, violations marked, agreement plots."""
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echomine.cardiac.short_axis_anatomy import violation_places
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = ("#4c9be8", "#5fd38d", "#ffb347", "#d65f5f", "#b07aa1", "#76b7b2")
+"""Of the classes 1, 2, 3, ... of a mask."""
+COLUMNS = 6
+MARGIN_PX = 20
+_INK, _VIOLATION = "#1b2733", "#ff2d55"
+
+NamedVolume = tuple[str, NDArray[np.float32], NDArray[np.uint8], tuple[float, ...]]
+"""Name, (Z, Y, X) volume, its mask, spacing in mm."""
+
+
+def short_axis_png(instants: Sequence[NamedVolume]) -> bytes:
+    """Slices of each instant with the outlines of the structures; violations filled in red."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2 * COLUMNS, 2.2 * len(instants)), dpi=100, facecolor="white")
+    for row, (name, volume, mask, spacing) in enumerate(instants):
+        slices = np.unique(np.linspace(0, len(volume) - 1, COLUMNS).round().astype(int))
+        box = _box(mask)
+        for column, at in enumerate(slices):
+            axes = figure.add_subplot(len(instants), COLUMNS, row * COLUMNS + column + 1)
+            _draw(axes, volume[at][box], mask[at][box], spacing[1] / spacing[2])
+            _mark(axes, mask[at][box])
+            axes.set_title(f"{name} {at + 1}/{len(volume)}", fontsize=8, color=_INK)
+    return _png(figure)
+
+
+def plane_png(pictures: Sequence[tuple[str, NDArray[Any], NDArray[np.uint8], float]]) -> bytes:
+    """Pictures beside each other with outlines: title, (Y, X) values, mask, height over width of a pixel."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4 * len(pictures), 4), dpi=100, facecolor="white")
+    for at, (title, values, mask, aspect) in enumerate(pictures):
+        axes = figure.add_subplot(1, len(pictures), at + 1)
+        _draw(axes, values, mask, aspect)
+        axes.set_title(title, fontsize=9, color=_INK)
+    return _png(figure)
+
+
+def _box(mask: NDArray[np.uint8]) -> tuple[slice, slice]:
+    rows, columns = (np.flatnonzero(mask.any(axis=axes)) for axes in ((0, 2), (0, 1)))
+    if not len(rows):
+        return slice(None), slice(None)
+    return (
+        slice(max(0, rows[0] - MARGIN_PX), rows[-1] + MARGIN_PX),
+        slice(max(0, columns[0] - MARGIN_PX), columns[-1] + MARGIN_PX),
+    )
+
+
+def _draw(axes: "Axes", values: NDArray[Any], mask: NDArray[np.uint8], aspect: float) -> None:
+    low, high = np.quantile(values, [0.01, 0.995])
+    axes.imshow(values, cmap="gray", vmin=low, vmax=max(high, low + 1e-6), aspect=aspect)
+    for label in np.unique(mask[mask > 0]):
+        axes.contour(mask == label, levels=[0.5], colors=[COLOURS[(label - 1) % len(COLOURS)]], linewidths=1.0)
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def _mark(axes: "Axes", mask: NDArray[np.uint8]) -> None:
+    wrong = np.any(list(violation_places(mask).values()), axis=0)
+    if wrong.any():
+        axes.contourf(wrong, levels=[0.5, 1.5], colors=[_VIOLATION], alpha=0.8)
+
+
+def _png(figure: "Figure") -> bytes:
+    figure.tight_layout()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": "echomine"})
+    return buffer.getvalue()

@@ -1,0 +1,169 @@
+"""One CT: calcium candidates, scores by site, risk category."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from echomine.archive.ct_series import read_ct_series
+from echomine.archive.durable_files import write_bytes
+from echomine.archive.nifti_files import NiftiImage, nifti_of, read_nifti, write_nifti_mask
+from echomine.archive.volume_geometry import Placement, axial_placement
+from echomine.cardiac.calcium import (
+    AgatstonConvention,
+    CalciumScores,
+    MassCalibration,
+    calcium_scores,
+    candidates,
+    scores_by_site,
+)
+from echomine.cardiac.calcium_risk import risk_scheme
+from echomine.cardiac.ct_quality import check_scorable, ct_flags
+from echomine.domain.errors import UsageError
+from echomine.pipeline.cardiac_pictures import plane_png
+from echomine.pipeline.cardiac_result import CardiacResult, CardiacValue, Category
+from echomine.pipeline.quantify_mr import check_same_grid
+
+SHOWN_SLICES = 4
+WINDOW_HU = (-160.0, 640.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalciumRequest:
+    """What is asked.
+
+    Attributes:
+        scan: A folder of DICOM slices or a NIfTI file in Hounsfield units.
+        mask: NIfTI mask of calcium by site (1 LAD, 2 LCX, 3 RCA, 4 aorta, 5 aortic, 6 mitral valve).
+        everything: Score all candidates, bone included, where there is no mask.
+        convention: Of the Agatston score.
+        scheme: Of the risk.
+        mg_per_mm3_hu: Mass calibration of the scanner; None assumes one.
+        out: Folder for mask, picture and report; None writes nothing.
+    """
+
+    scan: Path
+    mask: Path | None = None
+    everything: bool = False
+    convention: AgatstonConvention = AgatstonConvention.SCALED
+    scheme: str = "four"
+    mg_per_mm3_hu: float | None = None
+    out: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CtScan:
+    """A CT in canonical order.
+
+    Attributes:
+        image: As stored.
+        placement: How it lies there.
+        values_hu: (Z, Y, X).
+        slices: DICOM headers, for a structured report; none for NIfTI.
+        notes: What had to be assumed.
+    """
+
+    image: NiftiImage
+    placement: Placement
+    values_hu: NDArray[np.float32]
+    slices: tuple[Dataset, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def quantify_calcium(request: CalciumRequest) -> CardiacResult:
+    """Scores one CT.
+
+    Raises:
+        UsageError: If neither a mask was given nor all candidates are to be scored.
+        ItemError: If the scan cannot be used, with its reason.
+        ConfigurationError: If the scheme is unknown.
+    """
+    scheme = risk_scheme(request.scheme)
+    scan = read_ct(request.scan)
+    spacing = scan.placement.spacing_mm
+    check_scorable(scan.values_hu, spacing)
+    mask, scores, origin = _scored(request, scan)
+    values = _values(scores, request)
+    total = scores["coronary" if request.mask else "all_candidates"].agatston
+    category = Category(of="agatston_coronary", word=scheme.category(total), scheme=scheme.name, source=scheme.source)
+    result = CardiacResult(
+        kind="calcium",
+        values=values,
+        categories=(category,) if request.mask else (),
+        flags=ct_flags(scan.values_hu, spacing),
+        model=origin,
+        notes=scan.notes,
+    )
+    return replace(result, files=_written(scan, mask, request.out)) if request.out else result
+
+
+def read_ct(path: Path) -> CtScan:
+    """A CT from a folder of DICOM slices or from a NIfTI file.
+
+    Raises:
+        UsageError: If there is nothing.
+        ItemError: If it cannot be used.
+    """
+    if path.is_dir():
+        series = read_ct_series(path)
+        image = nifti_of(series.values_hu, series.affine, series.spacing_mm)
+        slices, notes = series.slices, series.notes
+    else:
+        image, slices, notes = read_nifti(path, dimensions=(3,)), (), ()
+    placement = axial_placement(image.affine, image.spacing_mm)
+    return CtScan(
+        image=image, placement=placement, values_hu=placement.canonical(image.values), slices=slices, notes=notes
+    )
+
+
+def _scored(request: CalciumRequest, scan: CtScan) -> tuple[NDArray[np.uint8], Mapping[str, CalciumScores], str]:
+    calibration = MassCalibration(mg_per_mm3_hu=request.mg_per_mm3_hu) if request.mg_per_mm3_hu else None
+    spacing, values = scan.placement.spacing_mm, scan.values_hu
+    numbered, _ = candidates(values, spacing)
+    if request.mask is not None:
+        given = read_nifti(request.mask, dimensions=(3,))
+        check_same_grid(given, scan.image, request.mask)
+        mask = scan.placement.canonical(given.values).astype(np.uint8)
+        mask[numbered == 0] = 0
+        scores = scores_by_site(values, mask, spacing, convention=request.convention, calibration=calibration)
+        return mask, scores, "mask given"
+    if not request.everything:
+        raise UsageError(
+            "which candidates are coronary calcium is not known: give a mask by site with --mask, or score every dense "
+            "piece, bone included, with --all-candidates"
+        )
+    mask = (numbered > 0).astype(np.uint8)
+    score = calcium_scores(values, mask > 0, spacing, convention=request.convention, calibration=calibration)
+    return mask, {"all_candidates": score}, "every candidate, bone included"
+
+
+def _values(scores: Mapping[str, CalciumScores], request: CalciumRequest) -> tuple[CardiacValue, ...]:
+    rule = f"Agatston, {request.convention.value}, >= 130 HU, 26-connected, >= 1.5 mm3"
+    factor = request.mg_per_mm3_hu or MassCalibration().mg_per_mm3_hu
+    stated = "as given" if request.mg_per_mm3_hu else "assumed for 120 kV"
+    found = []
+    for site, one in scores.items():
+        rows = (
+            ("agatston", one.agatston, "", rule),
+            ("volume", one.volume_mm3, "mm3", "voxels x voxel volume"),
+            ("mass", one.mass_mg, "mg", f"mean HU x volume x {factor} mg/mm3/HU, {stated}"),
+            ("lesions", float(one.lesions), "", "26-connected pieces"),
+        )
+        found += [CardiacValue(name=f"{name}_{site}", value=v, unit=unit, method=how) for name, v, unit, how in rows]
+    return tuple(found)
+
+
+def _written(scan: CtScan, mask: NDArray[np.uint8], out: Path) -> dict[str, str]:
+    mask_path, picture = out / "mask_calcium.nii.gz", out / "overlay.png"
+    write_nifti_mask(mask_path, scan.placement.stored(mask), scan.image)
+    amounts = mask.astype(bool).sum(axis=(1, 2))
+    shown = np.sort(np.argsort(amounts, kind="stable")[-SHOWN_SLICES:])
+    aspect = scan.placement.spacing_mm[1] / scan.placement.spacing_mm[2]
+    planes = [
+        (f"slice {at + 1}/{len(mask)}", np.clip(scan.values_hu[at], *WINDOW_HU), mask[at], aspect) for at in shown
+    ]
+    write_bytes(picture, plane_png(planes))
+    return {"mask": str(mask_path), "overlay": str(picture)}

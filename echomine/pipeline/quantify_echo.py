@@ -1,0 +1,274 @@
+"""One echo exam: left ventricular volumes and ejection fraction from apical views."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echomine.archive.durable_files import write_bytes
+from echomine.archive.nifti_files import NiftiImage, read_nifti, write_nifti_mask
+from echomine.archive.volume_geometry import Placement, plane_placement
+from echomine.cardiac.apical_volumes import (
+    FEWEST_PIXELS,
+    ApicalProfile,
+    apical_profile,
+    area_length_ml,
+    biplane_discs_ml,
+    is_foreshortened,
+    single_plane_discs_ml,
+)
+from echomine.cardiac.cine_segmentation import segment_cine
+from echomine.cardiac.ef_category import Sex
+from echomine.cardiac.ensemble import SliceEnsemble
+from echomine.cardiac.volumes import Flag, ejection_fraction_pct, touches_border
+from echomine.domain.errors import ItemError, Reason, UsageError
+from echomine.domain.structures import Apical
+from echomine.pipeline.cardiac_models import APICAL_ECHO, load_ensemble
+from echomine.pipeline.cardiac_pictures import plane_png
+from echomine.pipeline.cardiac_result import CardiacResult, CardiacValue, unique_flags
+from echomine.pipeline.quantify_mr import check_same_grid, ef_categories
+
+DISCS = "20 discs, length of the instant itself"
+METHODS = {
+    "biplane": f"biplane {DISCS}, the longer of both views",
+    "single_plane": f"four-chamber view, {DISCS}",
+    "area_length": "four-chamber view, 8 A^2 / (3 pi L)",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EchoView:
+    """The files of one apical view.
+
+    Attributes:
+        images: One clip, or two pictures of end diastole and end systole.
+        masks: As many masks, or none for the networks' own.
+    """
+
+    images: tuple[Path, ...]
+    masks: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.images) <= 2 or len(self.masks) not in (0, len(self.images)):
+            raise UsageError("a view is one clip, or two pictures of end diastole and end systole, with masks or none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EchoRequest:
+    """What is asked.
+
+    Attributes:
+        four_chamber: The view that is needed.
+        two_chamber: For biplane volumes; None takes the ventricle as round.
+        workspace, generation: Where the networks are, which of them.
+        out: Folder for masks, curve and picture; None writes nothing.
+        table, sex: For the category of the ejection fraction.
+    """
+
+    four_chamber: EchoView
+    two_chamber: EchoView | None = None
+    workspace: Path = Path("echomine-workspace")
+    generation: str = ""
+    out: Path | None = None
+    table: str = "ase2015"
+    sex: Sex = Sex.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One picture of a view with its mask, in canonical order."""
+
+    picture: NDArray[np.float32]
+    mask: NDArray[np.uint8]
+    profile: ApicalProfile | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenView:
+    """All frames of a view and the two that were measured.
+
+    Attributes:
+        frames: In time.
+        ed, es: Their numbers; the same for a single picture.
+        stored: Image, placement and frame numbers of each file, for writing masks.
+    """
+
+    frames: tuple[Frame, ...]
+    ed: int
+    es: int
+    stored: tuple[tuple[NiftiImage, Placement, range], ...] = field(repr=False)
+    spacing_mm: tuple[float, ...] = (1.0, 1.0)
+
+
+def echo_views(diastole: Sequence[Path], systole: Sequence[Path], masks: Sequence[Path]) -> tuple[EchoView, ...]:
+    """Views from lists of files: end-diastolic pictures or clips, end-systolic ones, masks view by view.
+
+    Raises:
+        UsageError: If the numbers do not fit.
+    """
+    if len(systole) not in (0, len(diastole)):
+        raise UsageError(f"--es is given once for each view or not at all, got {len(systole)} for {len(diastole)}")
+    pairs = [tuple(pair) for pair in zip(diastole, *([systole] if systole else []), strict=True)]
+    needed = sum(len(pair) for pair in pairs)
+    if len(masks) not in (0, needed):
+        raise UsageError(f"--mask is given once for each picture or clip, got {len(masks)} for {needed}")
+    width = len(pairs[0])
+    parts = [tuple(masks[at * width : (at + 1) * width]) for at in range(len(pairs))]
+    return tuple(EchoView(images=pair, masks=part) for pair, part in zip(pairs, parts, strict=True))
+
+
+def quantify_echo(request: EchoRequest) -> CardiacResult:
+    """Measures one exam.
+
+    Raises:
+        UsageError: If files are missing.
+        ItemError: If a file cannot be used or shows no ventricle.
+        ArtifactError: If there are no networks and no masks were given.
+    """
+    views = [view for view in (request.four_chamber, request.two_chamber) if view is not None]
+    ensemble = (
+        None if all(view.masks for view in views) else load_ensemble(request.workspace, APICAL_ECHO, request.generation)
+    )
+    seen = [_seen(view, ensemble) for view in views]
+    values = _values(seen)
+    notes: tuple[str, ...] = ()
+    if ensemble is not None and request.two_chamber is not None and not request.two_chamber.masks:
+        notes = ("the networks learnt from four-chamber views; the two-chamber mask deserves a look",)
+    result = CardiacResult(
+        kind="echo",
+        values=values,
+        categories=ef_categories(values, table=request.table, sex=request.sex),
+        flags=_flags(seen),
+        model=f"{APICAL_ECHO} {ensemble.generation}" if ensemble else "mask given",
+        notes=notes,
+    )
+    return replace(result, files=_written(seen, request.out)) if request.out else result
+
+
+def _seen(view: EchoView, ensemble: SliceEnsemble | None) -> SeenView:
+    frames: list[Frame] = []
+    stored: list[tuple[NiftiImage, Placement, range]] = []
+    for at, path in enumerate(view.images):
+        image = read_nifti(path, dimensions=(2, 3))
+        placement = plane_placement(image.affine, image.spacing_mm)
+        pictures = _planes(placement.canonical(image.values))
+        if view.masks:
+            given = read_nifti(view.masks[at], dimensions=(2, 3))
+            check_same_grid(given, image, view.masks[at])
+            masks = [one.astype(np.uint8) for one in _planes(placement.canonical(given.values))]
+        else:
+            assert ensemble is not None
+            masks = [_segmented(one, placement, ensemble) for one in pictures]
+        stored.append((image, placement, range(len(frames), len(frames) + len(pictures))))
+        frames += [_frame(picture, mask, placement) for picture, mask in zip(pictures, masks, strict=True)]
+    ed, es = _instants(frames, named=len(view.images) == 2)
+    return SeenView(frames=tuple(frames), ed=ed, es=es, stored=tuple(stored), spacing_mm=stored[0][1].spacing_mm)
+
+
+def _planes(values: NDArray[Any]) -> list[NDArray[Any]]:
+    return [values] if values.ndim == 2 else list(np.moveaxis(values, -1, 0))
+
+
+def _segmented(picture: NDArray[np.float32], placement: Placement, ensemble: SliceEnsemble) -> NDArray[np.uint8]:
+    rows_mm, columns_mm = placement.spacing_mm
+    spacing = (1.0, rows_mm, columns_mm)
+    masks = segment_cine(ensemble.networks, picture[None], spacing, ensemble.preparation, mirrors=ensemble.mirrors)
+    mask: NDArray[np.uint8] = masks[0]
+    return mask
+
+
+def _frame(picture: NDArray[np.float32], mask: NDArray[np.uint8], placement: Placement) -> Frame:
+    cavity, atrium = mask == Apical.LV, mask == Apical.LA
+    if np.count_nonzero(cavity) < FEWEST_PIXELS:
+        return Frame(picture=picture, mask=mask, profile=None)
+    profile = apical_profile(cavity, placement.spacing_mm, atrium=atrium if atrium.any() else None)
+    return Frame(picture=picture, mask=mask, profile=profile)
+
+
+def _instants(frames: Sequence[Frame], *, named: bool) -> tuple[int, int]:
+    """End diastole and end systole: as named, else where the single-plane volume is largest and smallest."""
+    if named and len(frames) == 2:
+        return 0, 1
+    volumes = [single_plane_discs_ml(one.profile) if one.profile else float("nan") for one in frames]
+    if all(np.isnan(volumes)):
+        raise ItemError(Reason.NO_HEART, "no frame shows a left ventricle; check view, orientation and mask")
+    return int(np.nanargmax(volumes)), int(np.nanargmin(volumes))
+
+
+def _values(seen: Sequence[SeenView]) -> tuple[CardiacValue, ...]:
+    found: list[CardiacValue] = []
+    for method, volumes in _volumes(seen).items():
+        edv, esv = volumes
+        ef = ejection_fraction_pct(edv, esv) if edv is not None and esv is not None and edv > 0 else None
+        suffix = "" if not found else f"_{method}"
+        found += [
+            CardiacValue(name=f"lv_edv{suffix}", value=edv, unit="ml", method=METHODS[method]),
+            CardiacValue(name=f"lv_esv{suffix}", value=esv, unit="ml", method=METHODS[method]),
+            CardiacValue(name=f"lv_ef{suffix}", value=ef, unit="%", method=f"(EDV - ESV) / EDV, {METHODS[method]}"),
+        ]
+    lengths = [one.profile.length_mm if one.profile else None for one in _pair(seen[0])]
+    names = ("lv_length_ed", "lv_length_es")
+    how = "middle of the mitral plane to the apex, four-chamber view"
+    return (
+        *found,
+        *(CardiacValue(name=n, value=mm, unit="mm", method=how) for n, mm in zip(names, lengths, strict=True)),
+    )
+
+
+def _pair(view: SeenView) -> tuple[Frame, Frame]:
+    return view.frames[view.ed], view.frames[view.es]
+
+
+def _volumes(seen: Sequence[SeenView]) -> dict[str, tuple[float | None, float | None]]:
+    """EDV and ESV by method, the best first; a single picture has one volume and no ejection."""
+    single = seen[0].ed == seen[0].es
+    four = [one.profile for one in _pair(seen[0])]
+    table: dict[str, tuple[float | None, float | None]] = {}
+    if len(seen) == 2:
+        two = [one.profile for one in _pair(seen[1])]
+        both = [biplane_discs_ml(a, b) if a and b else None for a, b in zip(four, two, strict=True)]
+        table["biplane"] = (both[0], both[1])
+    discs = [single_plane_discs_ml(one) if one else None for one in four]
+    areas = [area_length_ml(one) if one else None for one in four]
+    table |= {"single_plane": (discs[0], discs[1]), "area_length": (areas[0], areas[1])}
+    return {name: (edv, None) for name, (edv, _) in table.items()} if single else table
+
+
+def _flags(seen: Sequence[SeenView]) -> tuple[Flag, ...]:
+    four = _pair(seen[0])
+    flags: list[Flag] = [] if len(seen) == 2 else [Flag.SINGLE_PLANE]
+    for view in seen:
+        pair = _pair(view)
+        flags += [Flag.ABSENT_LV for one in pair if one.profile is None]
+        flags += [Flag.ABSENT_LA for one in pair if not (one.mask == Apical.LA).any()]
+        flags += [Flag.CUT_AT_BORDER for one in pair if touches_border(one.mask == Apical.LV)]
+        if view.ed == view.es or np.array_equal(pair[0].mask, pair[1].mask):
+            flags.append(Flag.SAME_INSTANT)
+    if len(seen) == 2:
+        pairs = zip(four, _pair(seen[1]), strict=True)
+        flags += [
+            Flag.FORESHORTENED for a, b in pairs if a.profile and b.profile and is_foreshortened(a.profile, b.profile)
+        ]
+    ed, es = (single_plane_discs_ml(one.profile) if one.profile else 0.0 for one in four)
+    return unique_flags([*flags, *((Flag.INSTANTS_SWAPPED,) if es > ed else ())])
+
+
+def _written(seen: Sequence[SeenView], out: Path) -> dict[str, str]:
+    files: dict[str, str] = {}
+    for name, view in zip(("a4c", "a2c"), seen, strict=False):
+        for at, (image, placement, numbers) in enumerate(view.stored):
+            masks = [view.frames[number].mask for number in numbers]
+            mask = masks[0] if image.values.ndim == 2 else np.stack(masks, axis=-1)
+            path = out / (f"mask_{name}.nii.gz" if len(view.stored) == 1 else f"mask_{name}_{('ed', 'es')[at]}.nii.gz")
+            write_nifti_mask(path, placement.stored(mask), image)
+            files[path.name.removesuffix(".nii.gz")] = str(path)
+    pictures = [
+        (f"{name} {instant}", frame.picture, frame.mask, view.spacing_mm[0] / view.spacing_mm[1])
+        for name, view in zip(("A4C", "A2C"), seen, strict=False)
+        for instant, frame in zip(("ED", "ES"), _pair(view), strict=True)
+    ]
+    write_bytes(out / "overlay.png", plane_png(pictures))
+    return files | {"overlay": str(out / "overlay.png")}

@@ -1,0 +1,272 @@
+"""The cardiac commands on phantoms of known size, written as files."""
+
+import json
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from echomine.archive.workspace import Workspace
+from echomine.cardiac.ensemble import ensemble_files
+from echomine.cardiac.short_axis_anatomy import volume_violations
+from echomine.cardiac.volumes import Flag
+from echomine.cli import app
+from echomine.domain.errors import ArtifactError, ItemError, Reason, UsageError
+from echomine.models.segmentation.cine_preparation import CinePreparation
+from echomine.models.segmentation.isensee import IsenseeConfig, IsenseeUNet
+from echomine.pipeline.cardiac_result import write_result
+from echomine.pipeline.quantify_calcium import CalciumRequest, quantify_calcium
+from echomine.pipeline.quantify_echo import EchoRequest, EchoView, quantify_echo
+from echomine.pipeline.quantify_mr import MrRequest, quantify_mr
+from echomine.synthetic.heart_shapes import HeartShape, draw_heart_shape
+from tests.cardiac.solids import turned_outline
+
+GREY = np.array([200, 600, 300, 800], dtype=np.float32)
+PNG = b"\x89PNG"
+
+
+def _save(path, values, spacing, affine=None):
+    image = nibabel.Nifti1Image(values, np.diag([*spacing, 1.0]) if affine is None else affine)
+    image.header.set_xyzt_units("mm")
+    nibabel.save(image, path)
+    return path
+
+
+def _heart(cavity_mm):
+    """(X, Y, Z) mask and grey values of five equal slices, 8 mm apart, pixels of 1.5 mm."""
+    shape = HeartShape(cavity_mm=cavity_mm, wall_mm=9, septum_angle=2.8, rv_depth_mm=26)
+    plane = draw_heart_shape(shape, size=(96, 90), pixel_mm=1.5).T
+    mask = np.repeat(plane[..., None], 5, axis=2)
+    noise = np.random.default_rng(0).normal(0, 20, mask.shape)
+    return mask, (GREY[mask] + noise).astype(np.float32)
+
+
+@pytest.fixture
+def mr_files(tmp_path):
+    files = {}
+    for name, cavity in (("ed", 26), ("es", 18)):
+        mask, values = _heart(cavity)
+        files[name] = _save(tmp_path / f"{name}.nii.gz", values, (1.5, 1.5, 8))
+        files[f"{name}_mask"] = _save(tmp_path / f"{name}_mask.nii.gz", mask, (1.5, 1.5, 8))
+    return files
+
+
+def _mr(files, **changes):
+    request = {"scans": (files["ed"], files["es"]), "masks": (files["ed_mask"], files["es_mask"])}
+    return quantify_mr(MrRequest(**(request | changes)))
+
+
+@pytest.fixture
+def networks(tmp_path):
+    """A workspace with networks that know nothing."""
+    torch.manual_seed(0)
+    files = ensemble_files([IsenseeUNet(IsenseeConfig(base=2)).eval()], CinePreparation(in_plane_mm=3.0))
+    for kind in ("cine_mr", "apical_echo"):
+        Workspace.artifacts_of(tmp_path / "workspace").write(kind, files, config={})
+    return tmp_path / "workspace"
+
+
+def test_mr_volumes_of_cylinders(mr_files):
+    result = _mr(mr_files)
+    assert result.value("lv_edv") == pytest.approx(np.pi * 26**2 * 40 / 1000, rel=0.01)
+    assert result.value("lv_ef") == pytest.approx(100 * (1 - 18**2 / 26**2), abs=1)
+    assert result.value("lv_mass") == pytest.approx(1.05 * np.pi * (35**2 - 26**2) * 40 / 1000, rel=0.02)
+    assert result.categories[0].word == "normal"
+    assert result.anatomy_valid
+    assert result.flags == ()
+
+
+def test_mr_files_written_with_the_geometry_of_the_scan(mr_files, tmp_path):
+    result = _mr(mr_files, out=tmp_path / "out")
+    write_result(result, tmp_path / "out")
+    mask = nibabel.load(tmp_path / "out" / "mask_ed.nii.gz")
+    scan = nibabel.load(mr_files["ed"])
+    assert np.allclose(mask.affine, scan.affine)
+    assert np.array_equal(np.asarray(mask.dataobj), np.asarray(nibabel.load(mr_files["ed_mask"]).dataobj))
+    assert (tmp_path / "out" / "overlay.png").read_bytes().startswith(PNG)
+    assert json.loads((tmp_path / "out" / "result.json").read_text())["values"]["lv_ef"]["unit"] == "%"
+
+
+@pytest.mark.parametrize("axes", [(0,), (1,), (0, 1, 2)])
+def test_mr_flipped_scan_gives_the_same_answer(mr_files, tmp_path, networks, axes):
+    flipped = {}
+    for name in ("ed", "es"):
+        image = nibabel.load(mr_files[name])
+        affine = image.affine.copy()
+        for axis in axes:
+            affine[:3, 3] += affine[:3, axis] * (image.shape[axis] - 1)
+            affine[:3, axis] *= -1
+        flipped[name] = _save(
+            tmp_path / f"flipped_{name}.nii.gz", np.flip(np.asarray(image.dataobj), axes), None, affine
+        )
+    upright, other = (
+        quantify_mr(MrRequest(scans=(files["ed"], files["es"]), workspace=networks)).document()
+        for files in (mr_files, flipped)
+    )
+    assert other["values"] == upright["values"]
+
+
+def test_mr_four_dimensional_cine_finds_both_instants(tmp_path):
+    sizes = (26, 22, 18, 21)
+    masks, values = zip(*(_heart(size) for size in sizes), strict=True)
+    affine = np.diag([1.5, 1.5, 8, 1.0])
+    scan = _save(tmp_path / "cine.nii.gz", np.stack(values, -1), None, affine)
+    mask = _save(tmp_path / "mask.nii.gz", np.stack(masks, -1), None, affine)
+    result = quantify_mr(MrRequest(scans=(scan,), masks=(mask,)))
+    assert result.value("lv_ef") == pytest.approx(100 * (1 - 18**2 / 26**2), abs=1)
+
+
+def test_mr_one_instant_has_volumes_and_no_ejection(mr_files):
+    result = quantify_mr(MrRequest(scans=(mr_files["ed"],), masks=(mr_files["ed_mask"],)))
+    assert result.value("lv_volume") == pytest.approx(85, rel=0.02)
+    assert result.value("lv_ef") is None
+
+
+def test_mr_broken_mask_is_mended_or_flagged(mr_files, tmp_path):
+    image = nibabel.load(mr_files["ed_mask"])
+    mask = np.asarray(image.dataobj).copy()
+    mask[44:47, 47:50, 2] = 0
+    broken = mr_files | {"ed_mask": _save(tmp_path / "broken.nii.gz", mask, (1.5, 1.5, 8))}
+    mended = _mr(broken)
+    assert mended.anatomy_valid
+    assert {note.remedy for note in mended.anatomy} == {"repaired"}
+    as_is = _mr(broken, guarantee=False)
+    assert not as_is.anatomy_valid
+    assert Flag.INVALID_ANATOMY in as_is.flags
+
+
+def test_mr_networks_make_valid_masks_whatever_they_know(mr_files, networks, tmp_path):
+    result = quantify_mr(MrRequest(scans=(mr_files["ed"], mr_files["es"]), workspace=networks, out=tmp_path / "o"))
+    mask = nibabel.load(tmp_path / "o" / "mask_ed.nii.gz")
+    assert volume_violations(np.asarray(mask.dataobj).T, mask.header.get_zooms()[::-1]) == {}
+    assert result.model.startswith("cine_mr ")
+
+
+def test_mr_bad_input_is_one_sentence(mr_files, tmp_path):
+    ct = _save(tmp_path / "ct.nii.gz", np.full((20, 20, 6), -900, np.int16), (1, 1, 3))
+    flat = _save(tmp_path / "flat.nii.gz", np.zeros((20, 20, 2), np.int16), (1, 1, 8))
+    other = _save(tmp_path / "other.nii.gz", _heart(20)[0], (1.4, 1.5, 8))
+    for scans, masks, reason in (
+        ((ct,), (), Reason.WRONG_MODALITY),
+        ((flat,), (flat,), Reason.WRONG_SHAPE),
+        ((mr_files["ed"],), (other,), Reason.BAD_SPACING),
+        ((mr_files["ed"],), (flat,), Reason.WRONG_SHAPE),
+        ((mr_files["ed"],), (mr_files["ed"],), Reason.WRONG_SHAPE),
+    ):
+        with pytest.raises(ItemError) as caught:
+            quantify_mr(MrRequest(scans=scans, masks=masks or scans))
+        assert caught.value.reason is reason
+    with pytest.raises(ArtifactError, match="cardiac train mr"):
+        quantify_mr(MrRequest(scans=(mr_files["ed"],), workspace=tmp_path / "none"))
+    with pytest.raises(UsageError):
+        quantify_mr(MrRequest(scans=(mr_files["ed"],), masks=(mr_files["ed_mask"],) * 2))
+
+
+def _apical(length, width):
+    """(X, Y) mask of a half ellipsoid with its flat side down, an atrium below it, and a picture."""
+    cavity = turned_outline((300, 260), (0.4, 0.4), length_mm=length, width_mm=width, degrees=180, half=True)
+    mask = cavity.astype(np.uint8)
+    bottom = np.flatnonzero(cavity.any(axis=1))[-1] + 1
+    mask[bottom : bottom + 50, 100:160] = 3
+    return mask.T.copy(), (100 + 50 * mask.T).astype(np.float32)
+
+
+@pytest.fixture
+def echo_files(tmp_path):
+    files = {}
+    for view, width in (("a4c", 44), ("a2c", 50)):
+        masks, pictures = zip(_apical(86, width), _apical(74, width - 12), strict=True)
+        affine = np.diag([-0.4, -0.4, 1, 1])
+        files[view] = _save(tmp_path / f"{view}.nii.gz", np.stack(pictures, -1), None, affine)
+        files[f"{view}_mask"] = _save(tmp_path / f"{view}_mask.nii.gz", np.stack(masks, -1), None, affine)
+    return files
+
+
+def test_echo_biplane_volumes_of_ellipsoids(echo_files, tmp_path):
+    views = [EchoView(images=(echo_files[v],), masks=(echo_files[f"{v}_mask"],)) for v in ("a4c", "a2c")]
+    result = quantify_echo(EchoRequest(four_chamber=views[0], two_chamber=views[1], out=tmp_path / "out"))
+    edv, esv = (2 / 3 * np.pi * length * a * b / 4000 for length, a, b in ((86, 44, 50), (74, 32, 38)))
+    assert result.value("lv_edv") == pytest.approx(edv, rel=0.015)
+    assert result.value("lv_esv") == pytest.approx(esv, rel=0.015)
+    assert result.value("lv_ef") == pytest.approx(100 * (1 - esv / edv), abs=0.7)
+    assert result.value("lv_edv_single_plane") == pytest.approx(2 / 3 * np.pi * 86 * 22**2 / 1000, rel=0.015)
+    assert result.flags == ()
+    assert nibabel.load(tmp_path / "out" / "mask_a4c.nii.gz").shape == (260, 300, 2)
+
+
+def test_echo_one_view_is_flagged(echo_files):
+    view = EchoView(images=(echo_files["a4c"],), masks=(echo_files["a4c_mask"],))
+    result = quantify_echo(EchoRequest(four_chamber=view))
+    assert result.flags == (Flag.SINGLE_PLANE,)
+    assert "length of the instant" in result.values[0].method
+
+
+def test_echo_empty_masks_are_refused(echo_files, tmp_path):
+    empty = _save(tmp_path / "empty.nii.gz", np.zeros((260, 300, 2), np.uint8), None, np.diag([-0.4, -0.4, 1, 1]))
+    view = EchoView(images=(echo_files["a4c"],), masks=(empty,))
+    with pytest.raises(ItemError, match="no frame shows") as caught:
+        quantify_echo(EchoRequest(four_chamber=view))
+    assert caught.value.reason is Reason.NO_HEART
+
+
+def test_echo_networks_run_on_clips(echo_files, networks):
+    try:
+        result = quantify_echo(EchoRequest(four_chamber=EchoView(images=(echo_files["a4c"],)), workspace=networks))
+    except ItemError as error:
+        assert error.reason is Reason.NO_HEART  # noqa: PT017 - what untrained networks see is up to chance
+    else:
+        assert result.model.startswith("apical_echo")
+
+
+def _chest():
+    values = np.full((60, 50, 12), 40, np.float32)
+    values[:8] = values[:, :6] = -900
+    values[20:23, 20:23, 5] = 250
+    values[40:43, 30:33, 6:8] = 450
+    mask = np.zeros(values.shape, np.uint8)
+    mask[20:23, 20:23, 5], mask[40:43, 30:33, 6:8] = 1, 4
+    return values, mask
+
+
+def test_calcium_by_site(tmp_path):
+    values, mask = _chest()
+    scan, sites = _save(tmp_path / "ct.nii.gz", values, (1, 1, 3)), _save(tmp_path / "mask.nii.gz", mask, (1, 1, 3))
+    result = quantify_calcium(CalciumRequest(scan=scan, mask=sites, out=tmp_path / "out"))
+    assert result.value("agatston_coronary") == pytest.approx(18)
+    assert result.value("agatston_lad") == pytest.approx(18)
+    assert result.value("agatston_aorta") == pytest.approx(72)
+    assert result.categories[0].word == "1-99"
+    assert np.array_equal(np.asarray(nibabel.load(tmp_path / "out" / "mask_calcium.nii.gz").dataobj), mask)
+
+
+def test_calcium_without_a_mask_asks_what_to_score(tmp_path):
+    scan = _save(tmp_path / "ct.nii.gz", _chest()[0], (1, 1, 3))
+    with pytest.raises(UsageError, match="--all-candidates"):
+        quantify_calcium(CalciumRequest(scan=scan))
+    result = quantify_calcium(CalciumRequest(scan=scan, everything=True))
+    assert result.value("agatston_all_candidates") == pytest.approx(90)
+    assert result.categories == ()
+
+
+def test_commands_print_json_alone(mr_files, echo_files, tmp_path):
+    values, mask = _chest()
+    scan, sites = _save(tmp_path / "ct.nii.gz", values, (1, 1, 3)), _save(tmp_path / "sites.nii.gz", mask, (1, 1, 3))
+    commands = (
+        ["mr", mr_files["ed"], mr_files["es"], "--mask", mr_files["ed_mask"], "--mask", mr_files["es_mask"]],
+        [
+            "echo",
+            echo_files["a4c"],
+            echo_files["a2c"],
+            "--mask",
+            echo_files["a4c_mask"],
+            "--mask",
+            echo_files["a2c_mask"],
+        ],
+        ["calcium", scan, "--mask", sites, "--risk-scheme", "deepcac"],
+    )
+    for command in commands:
+        done = CliRunner().invoke(app, ["cardiac", *map(str, command), "--json"])
+        assert done.exit_code == 0, done.output
+        assert json.loads(done.stdout)["kind"] == command[0]
