@@ -6,11 +6,11 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from echomine.cli import cardiac, installation, main_job, measure, models, reports
+from echomine.cli import cardiac, installation, main_job, measure, models, networks, reports
 from echomine.cli.application import app
 from echomine.domain.errors import EchomineError, UsageError
 
-__all__ = ["app", "cardiac", "installation", "main", "main_job", "measure", "models", "reports"]
+__all__ = ["app", "cardiac", "installation", "main", "main_job", "measure", "models", "networks", "reports"]
 
 
 def _show_version(wanted: bool) -> None:

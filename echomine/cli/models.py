@@ -23,7 +23,7 @@ class DrawnName(StrEnum):
     BEATS = "beats"
 
 
-models_app = typer.Typer(help="Image networks: train, judge, use.", no_args_is_help=True)
+models_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(models_app, name="models")
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="TOML file of the model; see docs/image-models.md.")]

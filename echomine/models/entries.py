@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from echomine.domain.errors import ConfigurationError, UsageError
 
@@ -53,6 +53,19 @@ class NetworkFactory(Protocol):
         ...
 
 
+class Rehearsal(Protocol):
+    """Runs a network on pictures without data, as far as it can go without."""
+
+    def __call__(self, network: Any, images: Tensor, /) -> object:  # noqa: ANN401
+        """Run it; what comes out does not matter."""
+        ...
+
+
+def plain_rehearsal(network: nn.Module, images: Tensor) -> object:
+    """The whole network, for all that have no choice to make by the values."""
+    return network(images)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedForm:
     """The form of a network that its paper or library counts: what the table of networks shows.
@@ -80,8 +93,8 @@ class NetworkEntry:
         build: Makes the network.
         config: Class of its settings; all have defaults.
         published: The form that is counted.
-        deepest: Module whose output is the deepest map: its receptive field and stride stand in the table. Empty for
-            the last map before the picture is pooled away.
+        deepest: Module whose output is the deepest map: its receptive field and stride stand in the table.
+        rehearse: How it runs on pictures without data.
         least_side: Fewest rows and columns of a picture.
         deviations: Where the code differs from the paper, one sentence each.
     """
@@ -94,6 +107,7 @@ class NetworkEntry:
     config: type = NoSettings
     published: PublishedForm = field(default_factory=PublishedForm)
     deepest: str = ""
+    rehearse: Rehearsal = plain_rehearsal
     least_side: int = 1
     deviations: tuple[str, ...] = ()
 

@@ -18,7 +18,8 @@ from echomine.models.classification.vgg import STAGES, vgg_layers
 from echomine.models.detection.config import Backbone, DetectorConfig, Normalisation
 
 STRIDE_OF_VGG16 = 16
-_POOLED = 7
+POOLED = 7
+"""Bins a side that a region is pooled to."""
 _GROUPS = 32
 _ALL_LAYERS = MappingProxyType({"resnet": 5, "mobilenet": 6})
 _MEANS = MappingProxyType({1: (0.449,), 3: (0.485, 0.456, 0.406)})
@@ -94,7 +95,7 @@ class RoiMaximum(nn.Module):
 
     def forward(self, maps: dict[str, Tensor], boxes: list[Tensor], _: list[tuple[int, int]]) -> Tensor:
         """Maps by name, boxes (M, 4) of each picture -> (sum of M, C, 7, 7)."""
-        pooled: Tensor = roi_pool(maps["0"], boxes, _POOLED, 1 / STRIDE_OF_VGG16)
+        pooled: Tensor = roi_pool(maps["0"], boxes, POOLED, 1 / STRIDE_OF_VGG16)
         return pooled
 
 
@@ -103,7 +104,7 @@ class Vgg16Head(nn.Module):
 
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
-        self.fc6 = nn.Linear(channels * _POOLED**2, hidden)
+        self.fc6 = nn.Linear(channels * POOLED**2, hidden)
         self.fc7 = nn.Linear(hidden, hidden)
         self.dropout = nn.Dropout(0.5)
 
@@ -121,8 +122,8 @@ def region_parts(config: DetectorConfig, *, channels: int, classes: int) -> dict
     hidden = config.hidden_units
     one_map = config.backbone is Backbone.VGG16
     return {
-        "box_roi_pool": RoiMaximum() if one_map else pyramid_pool(_POOLED),
-        "box_head": Vgg16Head(channels, hidden) if one_map else TwoMLPHead(channels * _POOLED**2, hidden),
+        "box_roi_pool": RoiMaximum() if one_map else pyramid_pool(POOLED),
+        "box_head": Vgg16Head(channels, hidden) if one_map else TwoMLPHead(channels * POOLED**2, hidden),
         "box_predictor": FastRCNNPredictor(hidden, classes),
     }
 

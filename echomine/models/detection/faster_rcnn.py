@@ -5,6 +5,7 @@ References:
     NIPS 2015, TPAMI 2017.
 """
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -12,13 +13,14 @@ from torch import Tensor, nn
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.rpn import AnchorGenerator
 
-from echomine.models.detection.backbones import make_backbone, picture_statistics, region_parts
+from echomine.models.detection.backbones import POOLED, make_backbone, picture_statistics, region_parts
 from echomine.models.detection.config import Backbone, DetectorConfig, Normalisation
 from echomine.models.entries import NetworkEntry, PublishedForm, Task
 
 _RATIOS = (0.5, 1.0, 2.0)
 _LEVELS = MappingProxyType({Backbone.VGG16: 1, Backbone.MOBILENET_FPN: 3})
 _LEVELS_OF_RESNET = 5
+_REHEARSED_REGIONS = 1000
 
 
 class TwoScoreRpnHead(nn.Module):
@@ -86,6 +88,26 @@ def faster_rcnn(config: DetectorConfig, *, classes: int, in_channels: int) -> nn
     return cast(nn.Module, network)
 
 
+def rehearse(network: Any, images: Tensor) -> object:  # noqa: ANN401
+    """Maps, proposal scores and the heads on as many regions as there may be proposals; nothing is chosen."""
+    maps = network.backbone(images)
+    if hasattr(network.rpn, "head"):
+        network.rpn.head(list(maps.values()))
+    return rehearse_regions(network, maps)
+
+
+def rehearse_regions(network: Any, maps: Mapping[str, Tensor]) -> object:  # noqa: ANN401
+    """The heads on empty regions of the maps' channels."""
+    deepest = list(maps.values())[-1]
+    heads = network.roi_heads
+    regions = deepest.new_empty(_REHEARSED_REGIONS, network.backbone.out_channels, POOLED, POOLED)
+    boxes = heads.box_predictor(heads.box_head(regions))
+    if not heads.has_mask():
+        return boxes
+    found = deepest.new_empty(heads.detections_per_img, network.backbone.out_channels, 2 * POOLED, 2 * POOLED)
+    return boxes, heads.mask_predictor(heads.mask_head(found))
+
+
 PUBLISHED_CONFIG = DetectorConfig(norm=Normalisation.FROZEN)
 VGG16_CONFIG = DetectorConfig(
     backbone=Backbone.VGG16, min_size=600, max_size=1000, anchor_sizes=(128, 256, 512), proposals=300, nms_threshold=0.3
@@ -104,6 +126,7 @@ ENTRIES: MappingProxyType[str, NetworkEntry] = MappingProxyType(
             config=DetectorConfig,
             published=PublishedForm(classes=91, picture=(800, 800), settings=PUBLISHED_CONFIG),
             deepest="backbone.body",
+            rehearse=rehearse,
             deviations=(
                 "ResNet-50 with a feature pyramid and RoI align; backbone vgg16 has the paper's map, head and pooling.",
                 "Proposals and head are trained together, not in four alternating steps.",

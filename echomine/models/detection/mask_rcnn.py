@@ -13,7 +13,7 @@ from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredic
 from echomine.domain.errors import ConfigurationError
 from echomine.models.detection.backbones import pyramid_pool
 from echomine.models.detection.config import Backbone, DetectorConfig
-from echomine.models.detection.faster_rcnn import PUBLISHED_CONFIG, detector_parts
+from echomine.models.detection.faster_rcnn import PUBLISHED_CONFIG, detector_parts, rehearse
 from echomine.models.entries import NetworkEntry, PublishedForm, Task
 
 _MASK_CHANNELS = 256
@@ -50,6 +50,7 @@ ENTRIES: MappingProxyType[str, NetworkEntry] = MappingProxyType(
             config=DetectorConfig,
             published=PublishedForm(classes=91, picture=(800, 800), settings=PUBLISHED_CONFIG),
             deepest="backbone.body",
+            rehearse=rehearse,
         )
     }
 )

@@ -81,12 +81,12 @@ class InitialBlock(nn.Module):
         if in_channels >= width:
             raise ConfigurationError(f"ENet's initial block of {width} maps takes fewer channels, got {in_channels}")
         self.convolution = nn.Conv2d(in_channels, width - in_channels, 3, stride=2, padding=1, bias=False)
+        self.pool = nn.MaxPool2d(3, stride=2, padding=1)
         self.finish = nn.Sequential(nn.BatchNorm2d(width), nn.PReLU())
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, width, ceil(H / 2), ceil(W / 2))."""
-        pooled = F.max_pool2d(images, 3, stride=2, padding=1)
-        maps: Tensor = self.finish(torch.cat([self.convolution(images), pooled], dim=1))
+        maps: Tensor = self.finish(torch.cat([self.convolution(images), self.pool(images)], dim=1))
         return maps
 
 
@@ -132,12 +132,13 @@ class DownBottleneck(nn.Module):
             _block(nn.Conv2d(narrow, after, 1, bias=False), nn.PReLU),
             nn.Dropout2d(dropout),
         )
+        self.pool = nn.MaxPool2d(2, return_indices=True)
         self.missing = after - before
         self.activation = nn.PReLU()
 
     def forward(self, maps: Tensor) -> tuple[Tensor, Tensor]:
         """(N, before, H, W) -> maps (N, after, H // 2, W // 2) and the places of the maxima."""
-        pooled, places = F.max_pool2d(maps, 2, return_indices=True)
+        pooled, places = self.pool(maps)
         filled = F.pad(pooled, (0, 0, 0, 0, 0, self.missing))
         return self.activation(filled + self.branch(maps)), places
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from echomine.models.entries import NetworkEntry, PublishedForm, Task
 from echomine.models.segmentation.unpooling import unpool
@@ -41,6 +40,7 @@ class SegNet(nn.Module):
             nn.Sequential(*_convolutions(first, [width] * depth, batch_norm=config.batch_norm))
             for first, width, depth in zip(before, widths, _DEPTHS, strict=True)
         )
+        self.pool = nn.MaxPool2d(2, return_indices=True)
         last = [widths[0], *widths[:-1]]
         self.decoder = nn.ModuleList(
             nn.Sequential(*_convolutions(width, [width] * (depth - 1) + [out], batch_norm=config.batch_norm))
@@ -60,7 +60,7 @@ class SegNet(nn.Module):
         for stage in self.encoder:
             maps = stage(maps)
             size = maps.shape
-            maps, places = F.max_pool2d(maps, 2, return_indices=True)
+            maps, places = self.pool(maps)
             pooled.append((places, size))
         for stage, (places, size) in zip(self.decoder, reversed(pooled), strict=True):
             maps = stage(unpool(maps, places, size))

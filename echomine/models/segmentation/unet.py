@@ -10,7 +10,6 @@ from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from echomine.domain.errors import UsageError
 from echomine.models.entries import NetworkEntry, PublishedForm, Task
@@ -79,6 +78,7 @@ class ValidUNet(nn.Module):
         widths = [config.width * 2**level for level in range(_LEVELS)]
         before = [in_channels, *widths[:-1]]
         self.down = nn.ModuleList(_two(*pair) for pair in zip(before[:-1], widths[:-1], strict=True))
+        self.pool = nn.MaxPool2d(2)
         self.bottom = _two(before[-1], widths[-1])
         self.dropout = nn.Dropout(config.dropout)
         steps = list(zip(widths[:0:-1], widths[-2::-1], strict=True))
@@ -104,7 +104,7 @@ class ValidUNet(nn.Module):
         maps, kept = images, []
         for level in self.down:
             kept.append(level(maps))
-            maps = F.max_pool2d(kept[-1], 2)
+            maps = self.pool(kept[-1])
         maps = self.dropout(self.bottom(maps))
         for up, merge, fine in zip(self.up, self.merge, reversed(kept), strict=True):
             coarse = up(maps)
