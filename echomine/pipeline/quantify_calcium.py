@@ -97,7 +97,10 @@ def quantify_calcium(request: CalciumRequest) -> CardiacResult:
         model=origin,
         notes=scan.notes,
     )
-    return replace(result, files=_written(scan, mask, request.out)) if request.out else result
+    if request.out is None:
+        return result
+    files = _written(scan, mask, request.out) | _reported(scan, result, request.out)
+    return replace(result, files=files)
 
 
 def read_ct(path: Path) -> CtScan:
@@ -154,6 +157,22 @@ def _values(scores: Mapping[str, CalciumScores], request: CalciumRequest) -> tup
         )
         found += [CardiacValue(name=f"{name}_{site}", value=v, unit=unit, method=how) for name, v, unit, how in rows]
     return tuple(found)
+
+
+def _reported(scan: CtScan, result: CardiacResult, out: Path) -> dict[str, str]:
+    """A structured report beside the DICOM series it is about; a NIfTI file has no study to belong to."""
+    if not scan.slices:
+        return {}
+    from echomine.archive.structured_report import ReportedValue, write_structured_report
+
+    values = [
+        ReportedValue(name=one.name, value=one.value, unit=one.unit, method=one.method)
+        for one in result.values
+        if one.value is not None
+    ]
+    path = out / "report.dcm"
+    write_structured_report(path, values, scan.slices, finding="coronary calcium")
+    return {"structured_report": str(path)}
 
 
 def _written(scan: CtScan, mask: NDArray[np.uint8], out: Path) -> dict[str, str]:

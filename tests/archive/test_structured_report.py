@@ -1,0 +1,88 @@
+import shutil
+import subprocess
+
+import numpy as np
+import pydicom
+import pytest
+
+from echomine.archive.structured_report import ReportedValue, write_structured_report
+from echomine.domain.errors import ItemError
+
+VALUES = [
+    ReportedValue(name="lv_ef", value=58.1, unit="%"),
+    ReportedValue(name="agatston_coronary", value=118.4, unit=""),
+    ReportedValue(name="volume_coronary", value=90.0, unit="mm3"),
+]
+
+
+@pytest.fixture
+def slices(make_dicom, tmp_path):
+    headers = []
+    for at in range(3):
+        data = make_dicom(
+            np.zeros((8, 8), np.uint16),
+            regions=None,
+            SOPClassUID="1.2.840.10008.5.1.4.1.1.2",
+            SOPInstanceUID=f"1.2.3.{at + 1}",
+            SeriesInstanceUID="1.2.9",
+            Modality="CT",
+            StudyTime="101010",
+            PatientBirthDate="",
+            PatientSex="",
+            AccessionNumber="",
+            StudyID="1",
+            ReferringPhysicianName="",
+        )
+        (tmp_path / f"{at}.dcm").write_bytes(data)
+        headers.append(pydicom.dcmread(tmp_path / f"{at}.dcm", stop_before_pixels=True))
+    return headers
+
+
+def _numbers(item):
+    found = {}
+    for part in item.get("ContentSequence", []):
+        if part.ValueType == "NUM":
+            value = part.MeasuredValueSequence[0]
+            unit = value.MeasurementUnitsCodeSequence[0].CodeValue
+            found[part.ConceptNameCodeSequence[0].CodeValue] = (float(value.NumericValue), unit)
+        found |= _numbers(part)
+    return found
+
+
+def test_values_units_and_codes_are_read_back(slices, tmp_path):
+    write_structured_report(tmp_path / "sr.dcm", VALUES, slices, finding="heart")
+    report = pydicom.dcmread(tmp_path / "sr.dcm")
+    assert report.SOPClassUID == "1.2.840.10008.5.1.4.1.1.88.33"
+    assert report.StudyInstanceUID == slices[0].StudyInstanceUID
+    assert report.ContentTemplateSequence[0].TemplateIdentifier == "1500"
+    assert _numbers(report) == {
+        "10230-1": (58.1, "%"),
+        "112058": (118.4, "1"),
+        "VOLUME_CORONARY": (90.0, "mm3"),
+    }
+    evidence = report.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence[0].ReferencedSOPSequence
+    assert {one.ReferencedSOPInstanceUID for one in evidence} == {"1.2.3.1", "1.2.3.2", "1.2.3.3"}
+
+
+def test_same_values_same_instance(slices, tmp_path):
+    uids = set()
+    for name in ("a.dcm", "b.dcm"):
+        write_structured_report(tmp_path / name, VALUES, slices, finding="heart")
+        uids.add(pydicom.dcmread(tmp_path / name).SOPInstanceUID)
+    write_structured_report(tmp_path / "c.dcm", VALUES[:1], slices, finding="heart")
+    assert len(uids) == 1
+    assert pydicom.dcmread(tmp_path / "c.dcm").SOPInstanceUID not in uids
+
+
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dicom3tools is not installed")
+def test_the_reference_validator_finds_no_error(slices, tmp_path):
+    write_structured_report(tmp_path / "sr.dcm", VALUES, slices, finding="heart")
+    said = subprocess.run(["dciodvfy", str(tmp_path / "sr.dcm")], capture_output=True, text=True, check=False)
+    errors = [line for line in (said.stdout + said.stderr).splitlines() if line.startswith("Error")]
+    assert errors == []
+
+
+def test_nothing_to_report_is_one_sentence(slices, tmp_path):
+    for values, images in (((), slices), (VALUES, ())):
+        with pytest.raises(ItemError, match="needs one or more values"):
+            write_structured_report(tmp_path / "sr.dcm", values, images, finding="heart")
