@@ -28,8 +28,10 @@ LEAST_CONTRAST = 1.5
 """A wave is at least this many times as high as the signals between the waves."""
 FLANK = 0.15
 """Part of the peak below which a flank is not traced but carried on to the baseline, straight."""
-FLOOR_CLEARANCE = 1.2
+FLOOR_CLEARANCE = 1.3
 """The same, as a multiple of the height of the slow signals."""
+HIGHEST_FOOT = 0.6
+"""A flank is traced down to this part of its peak at least."""
 LONGEST_FOOT_S = 0.008
 """A flank is carried on over no longer than this: valves close fast."""
 STEEP = 0.3
@@ -52,6 +54,7 @@ class Wave:
         peak: Step of the peak.
         height_px: Rows from the baseline to the peak.
         profile_px: (N,) heights at the steps ``ceil(start)`` .. ``floor(end)``, flanks carried on to the baseline.
+        floor_px: Typical height of the slow signals between the waves.
         level: Level of the flow over the background at its peak, in grey levels.
         roughness: Spread of the edge around its smooth course, as a part of the height.
         cut_left, cut_right: Whether the wave goes on beyond the display there.
@@ -65,6 +68,7 @@ class Wave:
     peak: float
     height_px: float
     profile_px: Floats
+    floor_px: float
     level: float
     roughness: float
     cut_left: bool
@@ -77,9 +81,16 @@ class Wave:
         return not (self.cut_left or self.cut_right)
 
 
-def find_waves(envelope: SideEnvelope) -> tuple[Wave, ...]:
-    """The waves of one side, in the order of time; none where the envelope is flat."""
+def find_waves(envelope: SideEnvelope, mirrored: NDArray[np.bool_] | None = None) -> tuple[Wave, ...]:
+    """The waves of one side, in the order of time; none where the envelope is flat.
+
+    Args:
+        envelope: The traced edge.
+        mirrored: (T,) steps at which the edge is the mirror of the other side's flow: nothing of this side.
+    """
     edge = envelope.edge_px.astype(np.float64)
+    if mirrored is not None:
+        edge[mirrored] = 0.0
     steady = _opened(edge, envelope.step_s)
     parting = parting_height(steady)
     if parting is None:
@@ -132,11 +143,11 @@ def _wave(envelope: SideEnvelope, smooth: Floats, steady: Floats, core: tuple[in
     peak = first + int(np.argmax(smooth[first:last]))
     height = float(smooth[peak])
     tail = round(LONGEST_TAIL_S / envelope.step_s)
-    before, cut_left = _foot(steady[max(first - tail, 0) : peak + 1][::-1], floor, envelope.step_s)
-    after, cut_right = _foot(steady[peak : last + tail], floor, envelope.step_s)
+    before = _foot(steady[max(first - tail, 0) : peak + 1][::-1], floor, envelope.step_s)
+    after = _foot(steady[peak : last + tail], floor, envelope.step_s)
     start, end = peak - before, peak + after
     steps = np.arange(int(np.ceil(start)), int(np.floor(end)) + 1)
-    profile = _profile(steady, steps, (start, end), max(FLOOR_CLEARANCE * floor, FLANK * height))
+    profile = _profile(smooth, steps, (start, end), max(FLOOR_CLEARANCE * floor, FLANK * height))
     middle = slice(first, last)
     return Wave(
         side=envelope.side,
@@ -146,16 +157,17 @@ def _wave(envelope: SideEnvelope, smooth: Floats, steady: Floats, core: tuple[in
         peak=float(peak),
         height_px=height,
         profile_px=profile,
+        floor_px=floor,
         level=float(envelope.level[peak]),
         roughness=float(np.median(np.abs(envelope.edge_px[middle] - smooth[middle]))) / max(height, 1.0),
-        cut_left=cut_left,
-        cut_right=cut_right,
+        cut_left=bool(first <= tail and steady[: peak + 1].min() > CUT * height),
+        cut_right=bool(last + tail >= steady.size and steady[peak:].min() > CUT * height),
         clipped=bool(envelope.clipped[middle].sum() * envelope.step_s > CLICK_S),
     )
 
 
-def _foot(course: Floats, floor: float, step_s: float) -> tuple[float, bool]:
-    """Steps from the peak to where its flank meets the baseline, and whether the display ends before that.
+def _foot(course: Floats, floor: float, step_s: float) -> float:
+    """Steps from the peak to where its flank meets the baseline.
 
     Args:
         course: Heights from the peak on, in the direction of the flank.
@@ -163,7 +175,7 @@ def _foot(course: Floats, floor: float, step_s: float) -> tuple[float, bool]:
         step_s: Time of one step, s.
     """
     height = float(course[0])
-    low = max(FLANK * height, min(FLOOR_CLEARANCE * floor, 0.5 * height))
+    low = max(FLANK * height, min(FLOOR_CLEARANCE * floor, HIGHEST_FOOT * height))
     under = np.flatnonzero(course < low)
     if under.size:
         bottom = int(under[0])
@@ -171,16 +183,16 @@ def _foot(course: Floats, floor: float, step_s: float) -> tuple[float, bool]:
     else:
         bottom = int(np.argmin(course))
         exact = float(bottom)
-        if course[bottom] > CUT * height:
-            return float(course.size - 1), True
     window = max(1, round(SLOPE_S / step_s))
+    if course.size <= window:
+        return float(exact)
     fall = course[:-window] - course[window:]
     within = fall[: max(bottom - window + 1, 1)]
     last = int(np.flatnonzero(within >= STEEP * within.max())[-1])
     base = min(exact, float(last + window))
     height_there = max(float(np.interp(base, np.arange(course.size), course)), low)
     reach = height_there * window / max(float(within.max()), 1e-6)
-    return min(base + min(reach, LONGEST_FOOT_S / step_s), course.size - 1.0), False
+    return float(min(base + min(reach, LONGEST_FOOT_S / step_s), course.size - 1.0))
 
 
 def _profile(smooth: Floats, steps: NDArray[np.intp], feet: tuple[float, float], low: float) -> Floats:

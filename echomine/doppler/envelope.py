@@ -25,6 +25,7 @@ LEAST_ROWS = 16
 _LEAST_COLUMNS = 24
 _PASSES = 2
 _JET_PART = (0.6, 0.9)
+NOISE_SAMPLING = 7
 _BEYOND = 1.15
 """Rows farther out than this part of the edge are background."""
 
@@ -73,8 +74,9 @@ class SideEnvelope:
         step_px: Columns a step covers.
         step_s: Time of one step, s.
         edge_px: (T,) distance of the edge from the baseline, in rows; 0 where nothing is seen.
-        level: (T,) level of the flow over the background, in grey levels.
-        noise: Spread of the background, in grey levels, as averaged here.
+        level: (T,) level of the flow over the background, in grey levels, shared by the columns of a beat.
+        own_level: (T,) the same, of each step alone.
+        noise: Spread of the background, in grey levels, as averaged here: one standard deviation above its median.
         reach_px: Rows that the display has on this side.
         clipped: (T,) whether the flow goes on to the border of the display.
     """
@@ -85,6 +87,7 @@ class SideEnvelope:
     step_s: float
     edge_px: Floats
     level: Floats
+    own_level: Floats
     noise: float
     reach_px: int
     clipped: Mask
@@ -184,11 +187,11 @@ def _side_envelope(
     smooth = uniform_filter1d(rows, max(1, round(config.blur_s / step_s)), axis=1, mode="nearest")
     background = np.percentile(smooth[:, ::4], 30, axis=1).astype(np.float32)
     level = np.full(smooth.shape[1], 60.0, dtype=np.float32)
-    noise = 0.0
+    own_level, noise = level, 0.0
     for _ in range(_PASSES):
         excess = smooth - background[:, None]
         edge = _outer_edge(excess, _threshold(level, noise, config))
-        level = _jet_level(excess, edge, config.level_window_s / step_s)
+        level, own_level = _jet_level(excess, edge, config.level_window_s / step_s)
         background, noise = _background(smooth, edge, background)
     excess = smooth - background[:, None]
     edge = _outer_edge(excess, _threshold(level, noise, config))
@@ -200,6 +203,7 @@ def _side_envelope(
         step_s=step_s,
         edge_px=np.where(edge > 0, edge + np.float32(offset), 0).astype(np.float32),
         level=level,
+        own_level=own_level,
         noise=noise,
         reach_px=rows.shape[0] + round(offset),
         clipped=edge >= rows.shape[0] - 3,
@@ -220,8 +224,8 @@ def _outer_edge(excess: Floats, threshold: Floats) -> Floats:
     return np.asarray(np.where(highest > 0, last + 1, 0), dtype=np.float32)
 
 
-def _jet_level(excess: Floats, edge: Floats, window: float) -> Floats:
-    """(T,) level of the jet over the background in the outer part of the velocities.
+def _jet_level(excess: Floats, edge: Floats, window: float) -> tuple[Floats, Floats]:
+    """(T,) levels of the jet over the background in the outer part of the velocities: shared, and of each step alone.
 
     The columns around share it by the fourth power of their edge, so that the peak of a beat speaks for its flanks.
     """
@@ -233,7 +237,7 @@ def _jet_level(excess: Floats, edge: Floats, window: float) -> Floats:
     weight = (edge / max(float(edge.max()), 1.0)) ** 4 + np.float32(1e-6)
     width = max(1, round(window))
     shared = uniform_filter1d(level * weight, width, mode="nearest") / uniform_filter1d(weight, width, mode="nearest")
-    return np.asarray(np.clip(shared, 0.0, 255.0), dtype=np.float32)
+    return np.clip(shared, 0.0, 255.0).astype(np.float32), level.astype(np.float32)
 
 
 def _background(smooth: Floats, edge: Floats, before: Floats) -> tuple[Floats, float]:
@@ -246,5 +250,6 @@ def _background(smooth: Floats, edge: Floats, before: Floats) -> tuple[Floats, f
     mean = np.where(beyond, smooth, 0).sum(axis=1) / np.maximum(count, 1)
     rows = np.arange(smooth.shape[0])
     background = np.interp(rows, rows[known], mean[known]).astype(np.float32)
-    residual = np.where(beyond, smooth - background[:, None], 0)
-    return background, float(np.sqrt((residual**2).sum() / max(int(beyond.sum()), 1)))
+    residual = (smooth - background[:, None])[beyond][::NOISE_SAMPLING]
+    middle, high = np.percentile(residual, (50, 84))
+    return background, float(high - middle)

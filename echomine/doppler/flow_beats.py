@@ -28,11 +28,15 @@ LONGEST_HALF_TIME_MS = 2500.0
 """A half-time longer than this is a plateau, not a decay."""
 RISE_AGAIN = 0.06
 """A decay ends where the velocity rises again by this part of the peak: the atrial contraction."""
-FAINT_LEVEL = 0.35
-"""A beat fainter than this part of the strongest one is of low confidence."""
-CLEAR_CONTRAST = 4.0
-"""A flow this many times above the spread of the background is clear."""
-ROUGH = 0.06
+FAINT_LEVEL, CLEAR_LEVEL = 30.0, 70.0
+"""Grey levels over the background below which an edge is doubtful, above which it is clear."""
+FAINT_SHARE = 0.35
+"""A beat fainter than this part of the strongest one is doubtful."""
+FAINT_CONTRAST, CLEAR_CONTRAST = 4.0, 6.0
+"""The same, in spreads of the background."""
+LOW_STANDING, CLEAR_STANDING = 2.0, 2.5
+"""The same for the height of a flow over that of the slow signals around it."""
+ROUGH = 0.04
 
 
 class Confidence(IntEnum):
@@ -91,21 +95,32 @@ class _Course:
     heights_px: Floats
 
 
-def group_by_cycle(waves: Sequence[Wave], step_s: float) -> tuple[tuple[Wave, ...], ...]:
-    """The waves of each cycle: an early and an atrial wave belong together, other waves stand alone.
+def group_by_cycle(
+    waves: Sequence[Wave], step_s: float, systoles: Sequence[float] = ()
+) -> tuple[tuple[Wave, ...], ...]:
+    """The waves of each cycle of an inflow: its early and its atrial wave belong together, other waves stand alone.
 
-    Two waves are joined when the pause between them is short, the second is narrow, and the pauses around them are
-    clearly longer: so in turn, never three in a row.
+    Where systoles are seen on the other side, two waves belong together when none lies between them. Else when the
+    pause between them is short, the second is narrow, and the pauses around them are clearly longer.
+
+    Args:
+        waves: Waves of one side in the order of time.
+        step_s: Time of one step, s.
+        systoles: Steps at which the other side's flow peaks.
     """
     pauses = [(after.start - before.end) * step_s for before, after in itertools.pairwise(waves)]
     groups: list[tuple[Wave, ...]] = []
     for number, wave in enumerate(waves):
-        joined = bool(groups) and len(groups[-1]) == 1 and _is_atrial(waves, pauses, number, step_s)
-        if joined:
+        alone = bool(groups) and len(groups[-1]) == 1
+        if alone and _is_atrial(waves, pauses, number, step_s) and not _parted(waves, number, systoles):
             groups[-1] = (groups[-1][0], wave)
         else:
             groups.append((wave,))
     return tuple(groups)
+
+
+def _parted(waves: Sequence[Wave], number: int, systoles: Sequence[float]) -> bool:
+    return any(waves[number - 1].peak < systole < waves[number].peak for systole in systoles)
 
 
 def _is_atrial(waves: Sequence[Wave], pauses: Sequence[float], number: int, step_s: float) -> bool:
@@ -149,7 +164,7 @@ def measure_beat(
         vmax_mps=highest.height_px * abs(calibration.mps_per_px) if calibration else None,
         mean_gradient_mmhg=mean_gradient_mmhg(velocity, times) if velocity is not None else None,
         vti_cm=vti_cm(velocity, times) if velocity is not None else None,
-        pht_ms=_half_time(course.heights_px[decay], times[decay]),
+        pht_ms=_half_time(course.heights_px[decay], times[decay], highest.peak * envelope.step_s),
         deceleration_mps2=_slope(velocity[decay], times[decay]) if velocity is not None else None,
         confidence=_confidence(highest, envelope.noise, strongest_level),
         clipped=any(wave.clipped for wave in group),
@@ -184,9 +199,9 @@ def _decay(course: _Course, wave: Wave, step_s: float) -> slice:
     return slice(peak + leave, peak + max(stop, leave))
 
 
-def _half_time(heights: Floats, times: Floats) -> float | None:
+def _half_time(heights: Floats, times: Floats, peak_s: float) -> float | None:
     try:
-        value = pressure_half_time_ms(heights, times)
+        value = pressure_half_time_ms(heights, times, peak_s=peak_s)
     except MeasurementError:
         return None
     return value if value <= LONGEST_HALF_TIME_MS else None
@@ -200,7 +215,10 @@ def _slope(velocity: Floats, times: Floats) -> float | None:
 
 
 def _confidence(wave: Wave, noise: float, strongest_level: float) -> Confidence:
-    if wave.clipped or wave.level < FAINT_LEVEL * strongest_level or wave.roughness > 2 * ROUGH:
+    """By level, contrast to the background, height over the slow signals, and how ragged the edge is."""
+    contrast, stands_out = wave.level / max(noise, 1.0), wave.height_px / max(wave.floor_px, 1.0)
+    faint = wave.level < max(FAINT_LEVEL, FAINT_SHARE * strongest_level) or contrast < FAINT_CONTRAST
+    if wave.clipped or faint or stands_out < LOW_STANDING or wave.roughness > 2 * ROUGH:
         return Confidence.LOW
-    clear = wave.level > CLEAR_CONTRAST * max(noise, 1.0) and wave.roughness <= ROUGH
-    return Confidence.HIGH if clear else Confidence.MEDIUM
+    clear = wave.level >= CLEAR_LEVEL and contrast >= CLEAR_CONTRAST and stands_out >= CLEAR_STANDING
+    return Confidence.HIGH if clear and wave.roughness <= ROUGH else Confidence.MEDIUM

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from echomine.domain.records import Calibration
 from echomine.doppler.beats import Wave, find_waves, same_kind
@@ -28,7 +29,7 @@ class Flow:
         beats: Its complete beats, in the order of time.
         cut_beats: Beats cut off by the border of the display.
         waves_per_beat: 2 where most beats have an early and an atrial wave.
-        strength: Velocity x time x root of the level, to tell the main flow of a display.
+        strength: Squared velocity x time x root of the level, to tell the main flow of a display.
         interval_s: Median time from beat to beat; None with one beat.
         irregular: Whether those intervals vary as in atrial fibrillation.
     """
@@ -91,14 +92,26 @@ def find_flows(envelopes: Sequence[SideEnvelope], baseline_y: float, scale: Cali
         baseline_y: Row of the baseline in the display.
         scale: Its scale; None gives places without velocities.
     """
-    waves = {envelope.side: find_waves(envelope) for envelope in envelopes}
-    found = []
+    found = {envelope.side: find_waves(envelope) for envelope in envelopes}
+    flows = []
     for envelope in envelopes:
-        others = [wave for side, there in waves.items() if side is not envelope.side for wave in there]
-        own = same_kind([wave for wave in waves[envelope.side] if not _is_mirror(wave, others)])
+        others = [wave for side, there in found.items() if side is not envelope.side for wave in there]
+        opposite = next((other for other in envelopes if other.side is not envelope.side), None)
+        mirrored = _mirrored(envelope, opposite, others) if opposite else None
+        waves = find_waves(envelope, mirrored) if mirrored is not None and mirrored.any() else found[envelope.side]
+        own = same_kind([wave for wave in waves if not _is_mirror(wave, others)])
         if own:
-            found.append(_flow(own, envelope, baseline_y, scale))
-    return tuple(sorted(found, key=lambda flow: flow.strength, reverse=True))
+            flows.append(_flow(own, envelope, (baseline_y, scale), [wave.peak for wave in others]))
+    return tuple(sorted(flows, key=lambda flow: flow.strength, reverse=True))
+
+
+def _mirrored(own: SideEnvelope, other: SideEnvelope, waves: Sequence[Wave]) -> NDArray[np.bool_]:
+    """(T,) steps at which the other side has a faster and stronger flow, so that this side shows its mirror."""
+    flowing = np.zeros(own.edge_px.size, dtype=bool)
+    for wave in waves:
+        flowing[wave.core[0] : wave.core[1]] = True
+    slower = own.edge_px < other.edge_px
+    return np.asarray(flowing & slower & (own.own_level < MIRROR_LEVEL * other.own_level), dtype=bool)
 
 
 def _is_mirror(wave: Wave, others: Sequence[Wave]) -> bool:
@@ -114,22 +127,29 @@ def _is_mirror(wave: Wave, others: Sequence[Wave]) -> bool:
     )
 
 
-def _flow(waves: Sequence[Wave], envelope: SideEnvelope, baseline_y: float, scale: Calibration | None) -> Flow:
-    groups = group_by_cycle(waves, envelope.step_s)
+def _flow(
+    waves: Sequence[Wave],
+    envelope: SideEnvelope,
+    axis: tuple[float, Calibration | None],
+    systoles: Sequence[float],
+) -> Flow:
+    baseline_y, scale = axis
+    up = envelope.side is Side.ABOVE
+    toward = None if scale is None else up == (scale.mps_per_px > 0)
+    groups = tuple((wave,) for wave in waves) if toward is False else group_by_cycle(waves, envelope.step_s, systoles)
     strongest = max(wave.level for wave in waves)
     complete = [group for group in groups if all(wave.complete for wave in group)]
     beats = tuple(measure_beat(group, envelope, baseline_y, scale, strongest) for group in complete)
     places = np.array([group[0].start * envelope.step_s for group in groups])
     intervals = np.diff(places)
-    up = envelope.side is Side.ABOVE
     double = sum(len(group) > 1 for group in groups)
     return Flow(
         side=envelope.side,
-        toward=None if scale is None else up == (scale.mps_per_px > 0),
+        toward=toward,
         beats=beats,
         cut_beats=len(groups) - len(complete),
         waves_per_beat=2 if 2 * double > len(groups) else 1,
-        strength=float(sum(wave.profile_px.sum() * np.sqrt(wave.level) for wave in waves)) * envelope.step_px,
+        strength=float(sum((wave.profile_px**2).sum() * np.sqrt(wave.level) for wave in waves)) * envelope.step_px,
         interval_s=float(np.median(intervals)) if intervals.size else None,
         irregular=bool(intervals.size > 1 and intervals.std() > IRREGULAR * intervals.mean()),
     )

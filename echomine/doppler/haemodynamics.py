@@ -77,19 +77,21 @@ def deceleration_mps2(velocity_mps: Velocities, times_s: Velocities) -> float:
     return -slope
 
 
-def pressure_half_time_ms(velocity_mps: Velocities, times_s: Velocities) -> float:
+def pressure_half_time_ms(velocity_mps: Velocities, times_s: Velocities, *, peak_s: float | None = None) -> float:
     """Time in which the gradient of a decaying flow halves, in ms, from the line through its decay.
 
-    The line's velocity at the first point is the peak; the gradient has halved where it falls to that over sqrt 2.
+    The line's velocity at the time of the peak is the peak; the gradient has halved where it falls to that over sqrt 2.
 
     Args:
-        velocity_mps: (T,) envelope velocities from the peak on, in m/s; the sign is ignored.
+        velocity_mps: (T,) envelope velocities of the decay, in m/s; the sign is ignored.
         times_s: (T,) ascending times in s.
+        peak_s: Time of the peak; that of the first point when left out.
 
     Raises:
         MeasurementError: If there are fewer than five points, or the velocity does not fall.
     """
-    slope, peak = _decay_line(velocity_mps, times_s)
+    slope, first = _decay_line(velocity_mps, times_s)
+    peak = first if peak_s is None else first + slope * (peak_s - float(times_s[0]))
     if slope >= 0 or peak <= 0:
         raise MeasurementError("a pressure half-time needs a velocity that falls from its peak on")
     return 1000.0 * HALF_TIME_FALL * peak / -slope
