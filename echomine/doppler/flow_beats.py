@@ -153,7 +153,7 @@ def measure_beat(
     times = course.steps * envelope.step_s
     sign = -1.0 if envelope.side is Side.ABOVE else 1.0
     velocity = course.heights_px * abs(calibration.mps_per_px) if calibration else None
-    decay = _decay(course, highest, envelope.step_s)
+    decay = _decay(course, highest, envelope.step_s) if _decays(envelope, calibration) else slice(0)
     return FlowBeat(
         x_start=envelope.column(group[0].start),
         x_end=envelope.column(group[-1].end),
@@ -170,6 +170,11 @@ def measure_beat(
         clipped=any(wave.clipped for wave in group),
         outline=np.column_stack([envelope.x0 + course.steps * envelope.step_px, baseline_y + sign * course.heights_px]),
     )
+
+
+def _decays(envelope: SideEnvelope, calibration: Calibration | None) -> bool:
+    """Whether the flow runs towards the probe: the flows of diastole do, and theirs is the decay that is read."""
+    return calibration is None or (envelope.side is Side.ABOVE) == (calibration.mps_per_px > 0)
 
 
 def _course(group: Sequence[Wave]) -> _Course:

@@ -104,15 +104,24 @@ def _decay_line(velocity_mps: Velocities, times_s: Velocities) -> tuple[float, f
         raise MeasurementError(f"a decay needs {_LEAST_DECAY_POINTS} points or more, got {velocity.size}")
     since = times - times[0]
     keep = np.ones(velocity.size, dtype=bool)
-    slope, start = np.polyfit(since, velocity, 1)
+    slope, start = _line(since, velocity)
     for _ in range(3):
         residual = velocity - (start + slope * since)
         spread = 1.4826 * float(np.median(np.abs(residual[keep] - np.median(residual[keep]))))
-        keep = np.abs(residual) <= max(2.5 * spread, 1e-6 + 0.01 * float(velocity.max()))
-        if keep.sum() < _LEAST_DECAY_POINTS:
+        near = np.abs(residual) <= max(2.5 * spread, 1e-6 + 0.01 * float(velocity.max()))
+        if near.sum() < _LEAST_DECAY_POINTS or np.array_equal(near, keep):
             break
-        slope, start = np.polyfit(since[keep], velocity[keep], 1)
-    return float(slope), float(start)
+        keep = near
+        slope, start = _line(since[keep], velocity[keep])
+    return slope, start
+
+
+def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
+    """Slope and value at 0 of the line through points by least squares; flat when they share one x."""
+    middle_x, middle_y = float(x.mean()), float(y.mean())
+    spread = float(((x - middle_x) ** 2).sum())
+    slope = float(((x - middle_x) * (y - middle_y)).sum()) / spread if spread > 0 else 0.0
+    return slope, middle_y - slope * middle_x
 
 
 def _samples(velocity_mps: Velocities, times_s: Velocities | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
