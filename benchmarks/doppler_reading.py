@@ -40,6 +40,7 @@ class Scores:
     failures: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, name: str, image: str, found: float | None, truth: float | None) -> float | None:
+        """The error of a figure, kept; None and nothing kept where there is none."""
         if found is None or not truth:
             return None
         error = 100.0 * (found / truth - 1.0)
@@ -47,9 +48,11 @@ class Scores:
         return error
 
     def count(self, name: str, hits: int, of: int) -> None:
+        """Keeps hits and trials of a share."""
         self.counts.setdefault(name, []).append((hits, of))
 
     def rows(self, goals: dict[str, str]) -> Iterator[tuple[str, ...]]:
+        """One row a figure: mean absolute error with its interval, bias, largest."""
         rng = np.random.default_rng(SEED)
         for name, found in self.errors.items():
             values = np.array([error for _, error in found])
@@ -67,6 +70,7 @@ class Scores:
             )
 
     def count_rows(self, goals: dict[str, str]) -> Iterator[tuple[str, ...]]:
+        """One row a share, with Wilson's interval."""
         for name, found in self.counts.items():
             hits, of = sum(one for one, _ in found), sum(other for _, other in found)
             share = wilson_interval(hits, of)

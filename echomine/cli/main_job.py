@@ -108,19 +108,25 @@ def learn(
 @app.command()
 def label(
     everything: Annotated[bool, typer.Option("--all", help="Also what the current models labelled before.")] = False,
+    measuring: Annotated[bool, typer.Option("--measure/--no-measure", help="Measure the images too.")] = True,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     as_json: JsonOption = False,
 ) -> None:
-    """Label every image that has no label of the current models yet."""
+    """Label every image that has no label of the current models yet: by retrieval, and by what it measures."""
     from echomine.archive.workspace import Workspace
     from echomine.pipeline.label_archive import label_archive
+    from echomine.pipeline.measure_archive import measure_archive
 
-    result = label_archive(Workspace.open(workspace, create=False), everything=everything, progress=RichProgress())
+    opened, progress = Workspace.open(workspace, create=False), RichProgress()
+    result = label_archive(opened, everything=everything, progress=progress)
+    measured = measure_archive(opened, everything=everything, progress=progress) if measuring else None
     if as_json:
-        print_json(result.document())
+        print_json(result.document() | ({"measured": measured.document()} if measured else {}))
     else:
         rows = [(key, str(value)) for key, value in result.counts.items()]
         print_table(f"Labelled by models {result.model}", ("state", "images"), rows)
+        if measured:
+            print_table("Measured", ("state", "images"), [(key, str(value)) for key, value in measured.counts.items()])
         print_problems([(item.image_id, item.reason.value, item.message) for item in result.problems])
     finish(len(result.problems))
 

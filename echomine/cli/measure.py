@@ -1,11 +1,11 @@
-"""The command that measures one image."""
+"""Commands about measuring: one image, and what to review first."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from echomine.cli.application import JsonOption, app
+from echomine.cli.application import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption, app
 from echomine.cli.showing import finish, print_json, print_table, stderr
 from echomine.domain.vocabulary import Valve
 
@@ -36,3 +36,22 @@ def measure(
         headers = ("flow", "Vmax m/s", "mean gradient mmHg", "VTI cm", "half-time ms", "beats")
         print_table(f"Measured on {image.name}", headers, summary_rows(measured))
     finish(0 if measured.measured else 1)
+
+
+@app.command()
+def review(
+    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    as_json: JsonOption = False,
+) -> None:
+    """List where the measurement differs from report or retrieval, the gravest and surest difference first."""
+    from echomine.archive.workspace import Workspace
+    from echomine.pipeline.measure_archive import review_order
+    from echomine.pipeline.review_table import review_documents, review_table
+
+    items = review_order(Workspace.open(workspace, create=False), limit=limit)
+    if as_json:
+        return print_json(review_documents(items))
+    table = review_table(items)
+    print_table(table.title, table.headers, list(table.rows))
+    return None

@@ -28,11 +28,11 @@ LONGEST_HALF_TIME_MS = 2500.0
 """A half-time longer than this is a plateau, not a decay."""
 RISE_AGAIN = 0.06
 """A decay ends where the velocity rises again by this part of the peak: the atrial contraction."""
-FAINT_LEVEL, CLEAR_LEVEL = 30.0, 70.0
+FAINT_LEVEL, CLEAR_LEVEL = 22.0, 70.0
 """Grey levels over the background below which an edge is doubtful, above which it is clear."""
 FAINT_SHARE = 0.35
 """A beat fainter than this part of the strongest one is doubtful."""
-FAINT_CONTRAST, CLEAR_CONTRAST = 4.0, 6.0
+FAINT_CONTRAST, CLEAR_CONTRAST = 2.5, 6.0
 """The same, in spreads of the background."""
 LOW_STANDING, CLEAR_STANDING = 2.0, 2.5
 """The same for the height of a flow over that of the slow signals around it."""

@@ -94,6 +94,8 @@ _COMPANIONS = {
     _Kind.AORTIC_JET: (_Kind.EJECTION,),
     _Kind.PULMONIC_JET: (_Kind.EJECTION,),
 }
+_VALVE_WEIGHT = 4.0
+"""How far a valve named by another source speaks for its kinds; a shape that contradicts it wins."""
 _COMPANY = 1.0
 """How far the flow on the other side of the same valve speaks for a kind."""
 
@@ -117,19 +119,11 @@ def _fits(flow: Flow, mode: DopplerMode, valve: Valve | None) -> dict[_Kind, flo
     """Log of prior times likelihood of each kind of the flow's direction, up to a constant."""
     seen = _features(flow)
     table = _AWAY if flow.toward is False else _TOWARD
-    if valve is not None and not any(_possible(kind, mode, valve) for kind in table):
-        valve = None
     return {
-        kind: math.log(_PRIOR[kind]) + _likelihood(seen, typical)
+        kind: math.log(_PRIOR[kind]) + _likelihood(seen, typical) + _VALVE_WEIGHT * (valve in _VALVES[kind])
         for kind, typical in table.items()
-        if _possible(kind, mode, valve)
+        if mode is not DopplerMode.PW or kind in _PULSED
     }
-
-
-def _possible(kind: _Kind, mode: DopplerMode, valve: Valve | None) -> bool:
-    if mode is DopplerMode.PW and kind not in _PULSED:
-        return False
-    return valve is None or valve in _VALVES[kind]
 
 
 _VALVES: dict[_Kind, tuple[Valve, ...]] = {

@@ -29,6 +29,7 @@ from echomine.domain.records import Label
 from echomine.domain.splits import DEFAULT_FRACTIONS, split_of
 from echomine.domain.vocabulary import DopplerMode, LabelSource, Split, Valve
 from echomine.pipeline.displays import read_unchanged
+from echomine.pipeline.measured_labels import measurement_model
 from echomine.pipeline.progress import SILENT, Advance, Progress
 from echomine.reports import lexicon_version
 
@@ -214,7 +215,10 @@ class _Export:
 
     def _labels(self) -> Iterator[Label]:
         request = self._request
-        models = None if self._labeller is None else ("", self._labeller.generation_id)
+        models = None
+        if self._labeller is not None:
+            generation = self._labeller.generation_id
+            models = ("", generation, measurement_model(generation), measurement_model(""))
         everything = LabelFilter(source=request.source, valve=request.valve, models=models)
         for label in self._catalog.ledger.labels(everything):
             if label.confidence < request.min_confidence:

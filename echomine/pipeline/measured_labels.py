@@ -1,0 +1,205 @@
+"""Labels from what was measured: grades by a named guideline, and how they stand to what report and retrieval say."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from echomine.domain.records import Evidence, ImageRecord, Label, Measurement
+from echomine.domain.severity import SeverityInterval
+from echomine.domain.vocabulary import Assertion, Disease, LabelSource, Severity, Valve
+from echomine.doppler.flow_beats import Confidence
+from echomine.doppler.flow_kinds import FlowName, RecognisedFlow
+from echomine.doppler.flows import Flow
+from echomine.doppler.reading import DisplayReading
+from echomine.reports.grading import DEFAULT_GUIDELINES, FiredRow, GuidelineGrade, grade_measurements
+
+MEASUREMENT, AGREEMENT = "measurement", "agreement"
+"""Kinds of evidence on a measured label: the numbers with their table, and what the other sources say."""
+AGREES, CONFLICT = "agrees", "conflict"
+TRUST = {Confidence.HIGH: 0.95, Confidence.MEDIUM: 0.8, Confidence.LOW: 0.4}
+"""How far a flow of that confidence is trusted to be what it seems."""
+UNTOLD_VALVE = 0.6
+"""The same for the valve of a flow that looks alike at two valves, when nothing else tells it."""
+LEAST_CONFIDENCE = 0.5
+MITRAL_AREA_CM2_MS = 220.0
+"""Mitral valve area, cm2, times the pressure half-time, ms (Hatle)."""
+_EITHER_SIDE = {
+    FlowName.OUTFLOW: (Valve.AORTIC, Valve.PULMONIC),
+    FlowName.AORTIC_STENOSIS: (Valve.AORTIC, Valve.PULMONIC),
+    FlowName.PULMONIC_STENOSIS: (Valve.PULMONIC, Valve.AORTIC),
+    FlowName.INFLOW: (Valve.MITRAL, Valve.TRICUSPID),
+    FlowName.MITRAL_STENOSIS: (Valve.MITRAL, Valve.TRICUSPID),
+    FlowName.TRICUSPID_STENOSIS: (Valve.TRICUSPID, Valve.MITRAL),
+}
+
+
+METHOD = "measure-1"
+"""Version of the measuring; a change of what it gives is a new one, and measures every image anew."""
+
+
+def measurement_model(labeller: str) -> str:
+    """Model version of measured labels whose valves were named by that generation of the labeller (``""`` for none)."""
+    return f"{METHOD}+{labeller}" if labeller else METHOD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuggestedValve:
+    """The valve that another source names, with its confidence 0..1."""
+
+    valve: Valve
+    confidence: float
+
+
+def suggested_valve(labels: Sequence[Label]) -> SuggestedValve | None:
+    """The valve of the surest label; None without labels."""
+    best = max(labels, key=lambda label: label.confidence, default=None)
+    return SuggestedValve(valve=best.valve, confidence=best.confidence) if best else None
+
+
+def measured_labels(
+    reading: DisplayReading,
+    record: ImageRecord,
+    *,
+    suggested: SuggestedValve | None = None,
+    guidelines: Iterable[str] = DEFAULT_GUIDELINES,
+) -> tuple[Label, ...]:
+    """One label for each lesion that a guideline grades by what was measured; none without a scale.
+
+    Args:
+        reading: What was measured, read with the suggested valve.
+        record: The image.
+        suggested: The valve, where another source tells it.
+        guidelines: Names of the tables.
+    """
+    if reading.calibration is None:
+        return ()
+    names = tuple(guidelines)
+    labels: list[Label] = []
+    for flow, name in zip(reading.flows, reading.names, strict=False):
+        valve, sure = _valve_of(name, suggested)
+        grades = grade_measurements(_measurements(flow, name, valve), guidelines=names)
+        labels.extend(_label(grade, flow, record, confidence=name.probability * sure) for grade in grades)
+    return _surest(labels)
+
+
+def _valve_of(name: RecognisedFlow, suggested: SuggestedValve | None) -> tuple[Valve, float]:
+    """The valve of a flow, and how sure it is."""
+    possible = _EITHER_SIDE.get(name.name)
+    if possible is None:
+        assert name.valve is not None
+        return name.valve, 1.0
+    if suggested is not None and suggested.valve in possible:
+        return suggested.valve, suggested.confidence
+    return possible[0], UNTOLD_VALVE
+
+
+def _measurements(flow: Flow, name: RecognisedFlow, valve: Valve) -> list[Measurement]:
+    """The numbers of a flow that tables grade, at its valve; a peak beyond the display is none."""
+    values: list[tuple[str, float | None, str]] = []
+    if flow.toward is False and name.name in _EITHER_SIDE:
+        speed = flow.vmax_mps
+        values = [
+            ("vmax", round(speed, 1) if speed is not None else None, "m/s"),
+            ("mean_gradient", flow.mean_gradient_mmhg, "mmHg"),
+        ]
+    elif name.name in _EITHER_SIDE:
+        area = MITRAL_AREA_CM2_MS / flow.pht_ms if flow.pht_ms and valve is Valve.MITRAL else None
+        values = [("mean_gradient", flow.mean_gradient_mmhg, "mmHg"), ("mva", area, "cm2")]
+    elif name.name is FlowName.AORTIC_REGURGITATION:
+        values = [("pht", flow.pht_ms, "ms")]
+    if flow.best is None or flow.best.clipped:
+        return []
+    return [
+        Measurement(name=what, value=value, unit=unit, valve=valve) for what, value, unit in values if value is not None
+    ]
+
+
+def _label(grade: GuidelineGrade, flow: Flow, record: ImageRecord, *, confidence: float) -> Label:
+    assert flow.best is not None
+    trusted = confidence * TRUST[flow.best.confidence]
+    return Label(
+        source=LabelSource.MEASUREMENT,
+        valve=grade.valve,
+        disease=grade.disease,
+        severity=grade.severity,
+        assertion=_assertion(grade.severity),
+        confidence=trusted,
+        image_id=record.image_id,
+        study_uid=record.study_uid,
+        patient=record.patient,
+        abstained=trusted < LEAST_CONFIDENCE,
+        evidence=tuple(_evidence(row) for row in grade.fired),
+    )
+
+
+def _assertion(severity: SeverityInterval) -> Assertion:
+    if severity.high is Severity.NONE:
+        return Assertion.NEGATED
+    return Assertion.POSSIBLE if severity.low is Severity.NONE else Assertion.PRESENT
+
+
+def _evidence(fired: FiredRow) -> Evidence:
+    row, grade = fired.row, fired.severity
+    words = grade.low.word if grade.low is grade.high else f"{grade.low.word} to {grade.high.word}"
+    return Evidence(
+        kind=MEASUREMENT,
+        reference=row.measure,
+        score=round(fired.measurement.value, 3),
+        note=f"{row.guideline}, {row.valve.value} {row.disease.value} by {row.measure} in {row.unit}: {words}",
+    )
+
+
+def _surest(labels: Sequence[Label]) -> tuple[Label, ...]:
+    """One label a lesion, the surest: two flows may speak of the same."""
+    best: dict[tuple[Valve, Disease], Label] = {}
+    for label in labels:
+        known = best.get((label.valve, label.disease))
+        if known is None or label.confidence > known.confidence:
+            best[label.valve, label.disease] = label
+    return tuple(best.values())
+
+
+# ------------------------------------------------------------------ agreement with the other sources
+
+
+def grade_distance(one: Label, other: Label) -> int:
+    """Steps between the nearest grades of two labels of a lesion: 0 where their intervals meet.
+
+    A lesion named without a grade is any grade but none; a negated one is none.
+    """
+    low, high = _bounds(one)
+    other_low, other_high = _bounds(other)
+    return max(0, low - other_high, other_low - high)
+
+
+def _bounds(label: Label) -> tuple[int, int]:
+    if label.assertion is Assertion.NEGATED:
+        return int(Severity.NONE), int(Severity.NONE)
+    if label.severity.high is Severity.UNSPECIFIED:
+        return int(Severity.TRACE), int(Severity.SEVERE)
+    return max(0, int(label.severity.low)), int(label.severity.high)
+
+
+def with_agreement(label: Label, others: Iterable[Label]) -> Label:
+    """The label with one more piece of evidence for each other source that speaks of the same lesion.
+
+    Grades that meet or lie side by side agree; those farther apart are a conflict. The score is the distance in grades.
+    """
+    pieces = [
+        Evidence(
+            kind=AGREEMENT,
+            reference=other.source.value,
+            score=float(distance),
+            note=f"{AGREES if distance <= 1 else CONFLICT}: {other.source.value} says {_words(other)}",
+        )
+        for other in others
+        if (other.valve, other.disease) == (label.valve, label.disease) and other.source is not label.source
+        for distance in (grade_distance(label, other),)
+    ]
+    return replace(label, evidence=(*label.evidence, *pieces))
+
+
+def _words(label: Label) -> str:
+    low, high = label.severity.low.word, label.severity.high.word
+    if label.assertion is Assertion.NEGATED:
+        return "none"
+    return low if low == high else f"{low} to {high}"
