@@ -25,13 +25,15 @@ from echomine.pipeline.html_report import ReportPage, ReportQuery, write_html_re
 from echomine.pipeline.ingest import IngestResult, ingest
 from echomine.pipeline.label_archive import LabelResult, label_archive
 from echomine.pipeline.learn import learn, learning_patients_of
+from echomine.pipeline.measure_archive import MeasureResult, ReviewItem, measure_archive, review_order
 from echomine.pipeline.progress import Progress, steps_of
+from echomine.pipeline.review_table import review_documents, review_table
 from echomine.pipeline.settings import read_settings
 from echomine.pipeline.tables import TextTable
 from echomine.synthetic.config import LECTURE, SMALL, ArchiveConfig
 
 ARCHIVE, DEMO_KEY = "synthetic-archive", b"synthetic patients need no secret"
-SHOWN_QUERIES = 8
+SHOWN_QUERIES, SHOWN_REVIEWS = 8, 10
 WRITERS = 2
 
 
@@ -40,7 +42,8 @@ class DemoResult:
     """What the demo made.
 
     Attributes:
-        ingested, labelled, exported: What the stages came to.
+        ingested, labelled, measured, exported: What the stages came to.
+        review: What to review first, by how far the measurement differs.
         evaluation: On the patients that nothing was learnt from.
         export: Where the labels lie.
         report: The HTML page.
@@ -49,6 +52,8 @@ class DemoResult:
 
     ingested: IngestResult
     labelled: LabelResult
+    measured: MeasureResult
+    review: tuple[ReviewItem, ...]
     exported: ExportResult
     evaluation: EvaluationResult
     report: Path
@@ -61,13 +66,15 @@ class DemoResult:
 
     def tables(self) -> tuple[TextTable, ...]:
         """The tables that the terminal and the page show."""
-        return (self._job(), *self.evaluation.tables())
+        return (self._job(), *self.evaluation.tables(), review_table(self.review))
 
     def document(self) -> dict[str, Any]:
         """The result as plain JSON values."""
         return {
             "ingest": self.ingested.document(),
             "label": self.labelled.document(),
+            "measure": self.measured.document(),
+            "review": review_documents(self.review),
             "evaluation": self.evaluation.document(),
             "export": str(self.export),
             "report": str(self.report),
@@ -76,7 +83,6 @@ class DemoResult:
 
     def _job(self) -> TextTable:
         counts = self.ingested.counts
-        states = ", ".join(f"{number} {state}" for state, number in self.labelled.counts.items())
         rows = (
             ("images", f"{counts['images_added'] + counts['images_known']}"),
             (
@@ -84,10 +90,15 @@ class DemoResult:
                 f"{counts['exams'] - counts['exams_without_report']} of {counts['exams']}",
             ),
             ("paragraphs that name a valve", f"{self.evaluation.retrieval.pool if self.evaluation.retrieval else '-'}"),
-            ("labelled in this run", states or "none: all were labelled before"),
+            ("labelled in this run", _state_words(self.labelled.counts) or "none: all were labelled before"),
+            ("measured in this run", _state_words(self.measured.counts) or "none: all were measured before"),
             ("rows exported", str(sum(_row_counts(self.exported).values()))),
         )
         return TextTable(title="The job", headers=("what", "number"), rows=rows)
+
+
+def _state_words(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {state}" for state, number in counts.items())
 
 
 def _row_counts(exported: ExportResult) -> Mapping[str, int]:
@@ -112,6 +123,7 @@ def run_demo(workspace: Path, *, seed: int = 0, small: bool = False, progress: P
     ingested = ingest(opened, [archive], progress=progress)
     learn(opened, settings, seed=seed, progress=progress)
     labelled = label_archive(opened, progress=progress)
+    measured = measure_archive(opened, progress=progress)
     request = EvaluationRequest(truth=archive / "truth.csv", out=workspace / "evaluation")
     evaluation = evaluate(opened, request, settings, progress=progress)
     exported = export_labels(opened, ExportRequest(form="jsonl", out=_free(opened.exports / "labels.jsonl")))
@@ -120,6 +132,8 @@ def run_demo(workspace: Path, *, seed: int = 0, small: bool = False, progress: P
     result = DemoResult(
         ingested=ingested,
         labelled=labelled,
+        measured=measured,
+        review=review_order(opened, limit=SHOWN_REVIEWS),
         exported=exported,
         evaluation=evaluation,
         report=workspace / "report.html",

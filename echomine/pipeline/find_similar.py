@@ -13,6 +13,8 @@ from echomine.domain.records import Hit, ImageRecord, Label
 from echomine.domain.vocabulary import Valve
 from echomine.pipeline.displays import on_grid, read_unchanged
 from echomine.pipeline.label_archive import places_of
+from echomine.pipeline.measure_image import measure_file
+from echomine.pipeline.measured_labels import measured_labels, suggested_valve, with_agreement
 from echomine.pipeline.model_chain import ModelChain, load_chain
 from echomine.pipeline.similar_cases import SimilarCases, SimilarImage
 from echomine.retrieval.columns import ParagraphFilter
@@ -47,14 +49,21 @@ def find_similar(
     owner = "" if own_patient else record.patient
     wanted = ParagraphFilter(valves=frozenset({valve})) if valve else ParagraphFilter()
     found = chain.index.search(place, max(k, chain.labeller.vote.k), wanted=wanted, own_patients=[owner])[0]
+    labels = chain.labeller.labels(record, found, model=chain.version)
+    suggested = suggested_valve(labels)
+    measured = measure_file(spectral, valve=suggested.valve if suggested else None)
     return SimilarCases(
         image_id=record.image_id,
         picture=as_rgb(spectral.display.pixels),
-        labels=chain.labeller.labels(record, found, model=chain.version),
+        labels=labels,
         hits=_hits(workspace, found[:k]),
         cases=_cases(workspace, chain, place[0], owner=owner, itself=record.image_id),
         notes=_notes(record, spectral, owner, own_patient=own_patient),
         model=chain.version,
+        measured=measured,
+        measured_labels=tuple(
+            with_agreement(label, labels) for label in measured_labels(measured.reading, record, suggested=suggested)
+        ),
     )
 
 

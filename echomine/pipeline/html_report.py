@@ -15,7 +15,9 @@ from echomine.archive.durable_files import write_bytes
 from echomine.domain.records import Finding, Hit, Label
 from echomine.domain.severity import SeverityInterval
 from echomine.domain.vocabulary import Assertion, Disease, Severity
-from echomine.pipeline.similar_cases import SimilarCases, SimilarImage, severity_phrase, shorten
+from echomine.pipeline.measured_labels import AGREEMENT
+from echomine.pipeline.measurement_picture import measurement_picture
+from echomine.pipeline.similar_cases import SimilarCases, SimilarImage, measured_words, severity_phrase, shorten
 from echomine.pipeline.tables import TextTable
 
 WIDTH_PX, THUMBNAIL_PX = 620, 240
@@ -85,9 +87,27 @@ def _query(query: ReportQuery) -> dict[str, Any]:
         "picture": _picture(similar.picture, WIDTH_PX),
         "truth": query.truth,
         "labels": [_label(label) for label in similar.labels],
+        "measured": _measured(similar),
         "hits": [_hit(hit) for hit in similar.hits[:HITS]],
         "cases": [_case(case) for case in similar.cases[:CASES]],
     }
+
+
+def _measured(similar: SimilarCases) -> dict[str, Any] | None:
+    """The measured display with what guidelines make of its numbers; None where nothing was measured."""
+    if similar.measured is None or not similar.measured.measured:
+        return None
+    return {
+        "picture": _picture(measurement_picture(similar.measured), WIDTH_PX),
+        "labels": [
+            {**_chip(label), "by": measured_words(label), "agreement": _agreement(label)}
+            for label in similar.measured_labels
+        ],
+    }
+
+
+def _agreement(label: Label) -> str:
+    return "; ".join(piece.note for piece in label.evidence if piece.kind == AGREEMENT)
 
 
 def _label(label: Label) -> dict[str, Any]:

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from echomine.archive.image_table import ImageFile
 from echomine.archive.ledger import ImageResult, LabelFilter
-from echomine.archive.spectral_files import known_display, read_known_bytes
+from echomine.archive.spectral_files import ImageFile, read_known_display
 from echomine.archive.workspace import Workspace
 from echomine.domain.errors import ItemError, Reason
 from echomine.domain.records import Label
@@ -105,7 +104,7 @@ def _other_labels(workspace: Workspace, files: Sequence[ImageFile], labeller: st
 def _measured(file: ImageFile, others: Mapping[str, Sequence[Label]]) -> ImageResult:
     record = file.record
     try:
-        display = known_display(read_known_bytes(file.path, record), record)
+        display = read_known_display(file)
     except ItemError as error:
         return _quarantined(file, error)
     except Exception as error:  # noqa: BLE001  one bad file never stops a batch

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from echomine.domain.records import Hit, Label, Paragraph
 from echomine.domain.severity import SeverityInterval
 from echomine.domain.vocabulary import Assertion, Severity
+from echomine.pipeline.measure_image import MeasuredImage
 
 MAX_TEXT = 240
 
@@ -42,6 +43,8 @@ class SimilarCases:
         cases: Nearest archived images, nearest first.
         notes: What the reader should know, one sentence each.
         model: Version of the models.
+        measured: What the display measures; None where nothing does.
+        measured_labels: What guidelines make of that, beside what retrieval says.
     """
 
     image_id: str
@@ -51,6 +54,8 @@ class SimilarCases:
     cases: tuple[SimilarImage, ...]
     notes: tuple[str, ...]
     model: str
+    measured: MeasuredImage | None = None
+    measured_labels: tuple[Label, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """The answer as plain JSON values, without pictures."""
@@ -59,6 +64,8 @@ class SimilarCases:
             "model": self.model,
             "notes": list(self.notes),
             "labels": [label_document(label) for label in self.labels],
+            "measurement": self.measured.document() if self.measured else None,
+            "measured_labels": [measured_document(label) for label in self.measured_labels],
             "paragraphs": [_hit_document(hit) for hit in self.hits],
             "cases": [
                 {
@@ -134,6 +141,23 @@ def label_document(label: Label) -> dict[str, Any]:
         "confidence": round(label.confidence, 4),
         "abstained": label.abstained,
     }
+
+
+def measured_document(label: Label) -> dict[str, Any]:
+    """One measured label as plain JSON values, with its numbers, their tables, and what the other sources say."""
+    return label_document(label) | {
+        "evidence": [
+            {"kind": piece.kind, "reference": piece.reference, "score": piece.score, "note": piece.note}
+            for piece in label.evidence
+        ]
+    }
+
+
+def measured_words(label: Label) -> str:
+    """``vmax 3.1, EACVI/ASE 2017``: what a measured label rests on."""
+    numbers = [piece for piece in label.evidence if piece.kind == "measurement"]
+    tables = sorted({piece.note.split(",")[0] for piece in numbers})
+    return ", ".join([f"{piece.reference} {piece.score:g}" for piece in numbers] + tables)
 
 
 def _hit_document(hit: Hit) -> dict[str, Any]:
