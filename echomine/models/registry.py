@@ -8,7 +8,7 @@ from torch import nn
 from echomine.domain.config import config_from
 from echomine.domain.errors import ConfigurationError
 from echomine.models.classification import alexnet, densenet, googlenet, resnet, spectral, torchvision_networks, vgg
-from echomine.models.detection import faster_rcnn, mask_rcnn
+from echomine.models.detection import fast_rcnn, faster_rcnn, mask_rcnn, rcnn
 from echomine.models.entries import NetworkEntry, NoSettings, PublishedForm, Registry, Task
 from echomine.models.features import FeatureNetwork
 from echomine.models.input_check import check_pictures
@@ -42,6 +42,8 @@ for _family in (
     segnet,
     unet,
     enet,
+    rcnn,
+    fast_rcnn,
     faster_rcnn,
     mask_rcnn,
 ):

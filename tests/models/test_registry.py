@@ -4,6 +4,7 @@ from torch import nn
 
 from echomine.domain.errors import ConfigurationError, UsageError
 from echomine.models.detection.config import Backbone, DetectorConfig, Normalisation
+from echomine.models.detection.fast_rcnn import FastRcnnConfig
 from echomine.models.detection.faster_rcnn import VGG16_CONFIG
 from echomine.models.features import FeatureNetwork
 from echomine.models.registry import NETWORKS, Registry, Task, create, create_features, names_of, network_config
@@ -30,6 +31,7 @@ PUBLISHED = {
     "segnet": 29_449_355,
     "unet_valid": 31_030_658,
     "enet": 350_652,
+    "fast_rcnn": 134_690_729,
     "faster_rcnn": 41_755_286,
     "mask_rcnn": 44_401_393,
 }
@@ -60,6 +62,7 @@ def test_parameter_counts_are_the_published_ones(name):
         ("segnet", {"config": network_config("segnet", {"batch_norm": False})}, 29_433_483),
         ("unet", {"config": UNetConfig(norm="")}, 31_030_658 + (64 * 128 * 2 * 2 + 64) + 64 * 64 * 3 * 3),
         ("enet", {"classes": 19}, 351_660),
+        ("fast_rcnn", {"classes": 5, "config": FastRcnnConfig()}, 40_773_721),
         ("faster_rcnn", {"classes": 21, "config": VGG16_CONFIG}, 137_078_239),
         ("faster_rcnn", {"config": DetectorConfig(norm=Normalisation.BATCH)}, 41_808_406),
         ("mask_rcnn", {"config": DetectorConfig(norm=Normalisation.BATCH)}, 44_454_513),
