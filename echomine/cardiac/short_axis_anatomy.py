@@ -94,7 +94,7 @@ def short_axis_measures(mask: NDArray[Any], spacing_mm: Sequence[float]) -> dict
         MeasurementError: If it is no plane, holds another class, or the spacing is bad.
     """
     spacing = checked_spacing_mm(spacing_mm, dimensions=2)
-    lv, rv, muscle = _structures(_cut_out(mask))
+    lv, rv, muscle = _structures(cut_out(mask))
     places = _places(lv, rv, muscle)
     wall = lv | muscle | enclosed(lv | muscle)
     values = {one: area_mm2(region, spacing) for one, region in places.items() if one in _AREAS}
@@ -146,7 +146,7 @@ def violation_places(mask: NDArray[Any]) -> dict[ShortAxisCriterion, Region]:
 _AREAS = frozenset(one for one in ShortAxisCriterion if one.startswith(("holes", "pieces")))
 
 
-def _cut_out(mask: NDArray[Any]) -> NDArray[Any]:
+def cut_out(mask: NDArray[Any]) -> NDArray[Any]:
     """The part of a plane that holds structures, with a border of background: what is judged does not need more."""
     if np.ndim(mask) != 2:
         return mask

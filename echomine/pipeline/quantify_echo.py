@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from echomine.archive.durable_files import write_bytes
 from echomine.archive.nifti_files import NiftiImage, read_nifti, write_nifti_mask
 from echomine.archive.volume_geometry import Placement, plane_placement
+from echomine.cardiac.apical_anatomy import APICAL_LIMITS, ApicalCriterion, apical_violations
 from echomine.cardiac.apical_volumes import (
     FEWEST_PIXELS,
     ApicalProfile,
@@ -28,7 +29,7 @@ from echomine.domain.errors import ItemError, Reason, UsageError
 from echomine.domain.structures import Apical
 from echomine.pipeline.cardiac_models import APICAL_ECHO, load_ensemble
 from echomine.pipeline.cardiac_pictures import plane_png
-from echomine.pipeline.cardiac_result import CardiacResult, CardiacValue, unique_flags
+from echomine.pipeline.cardiac_result import AnatomyNote, CardiacResult, CardiacValue, unique_flags
 from echomine.pipeline.quantify_mr import check_same_grid, ef_categories
 
 DISCS = "20 discs, length of the instant itself"
@@ -137,11 +138,14 @@ def quantify_echo(request: EchoRequest) -> CardiacResult:
     notes: tuple[str, ...] = ()
     if ensemble is not None and request.two_chamber is not None and not request.two_chamber.masks:
         notes = ("the networks learnt from four-chamber views; the two-chamber mask deserves a look",)
+    anatomy = _anatomy(seen)
     result = CardiacResult(
         kind="echo",
         values=values,
         categories=ef_categories(values, table=request.table, sex=request.sex),
-        flags=_flags(seen),
+        flags=unique_flags([*_flags(seen), *((Flag.INVALID_ANATOMY,) if anatomy else ())]),
+        anatomy=anatomy,
+        anatomy_valid=not anatomy,
         model=f"{APICAL_ECHO} {ensemble.generation}" if ensemble else "mask given",
         notes=notes,
     )
@@ -235,6 +239,30 @@ def _volumes(seen: Sequence[SeenView]) -> dict[str, tuple[float | None, float | 
     areas = [area_length_ml(one) if one else None for one in four]
     table |= {"single_plane": (discs[0], discs[1]), "area_length": (areas[0], areas[1])}
     return {name: (edv, None) for name, (edv, _) in table.items()} if single else table
+
+
+def _anatomy(seen: Sequence[SeenView]) -> tuple[AnatomyNote, ...]:
+    """Violations of the frames that were measured; a two-chamber mask of the ventricle alone has few to make."""
+    return tuple(
+        AnatomyNote(
+            instant=f"{name}_{instant}",
+            slice_number=number,
+            criterion=criterion.value,
+            value=value,
+            limit=APICAL_LIMITS[criterion].value,
+            unit=APICAL_LIMITS[criterion].unit,
+        )
+        for name, view in zip(("a4c", "a2c"), seen, strict=False)
+        for instant, number in zip(("ed", "es"), (view.ed, view.es), strict=True)
+        for criterion, value in _apical_violations(view, number).items()
+    )
+
+
+def _apical_violations(view: SeenView, number: int) -> dict[ApicalCriterion, float]:
+    mask = view.frames[number].mask
+    has_wall = bool((mask == Apical.MYOCARDIUM).any())
+    found = apical_violations(mask, view.spacing_mm)
+    return {one: value for one, value in found.items() if has_wall or one is not ApicalCriterion.LV_BACKGROUND}
 
 
 def _flags(seen: Sequence[SeenView]) -> tuple[Flag, ...]:
