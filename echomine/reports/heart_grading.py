@@ -114,6 +114,8 @@ def grade_heart(
         One grade per guideline and kind; none without measurements.
     """
     taken = tuple(measurements)
+    if not taken:
+        return ()
     tables = standard_tables()
     kinds = dict.fromkeys((row.guideline, row.kind) for row in tables.rows)
     graded = [_graded([r for r in tables.rows if (r.guideline, r.kind) == key], taken, sex, signs) for key in kinds]

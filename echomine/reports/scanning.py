@@ -9,6 +9,7 @@ _TOKEN = re.compile(r"\.{4,}|\n[ \t\r\f\v]*\n\s*|\n|[^\W\d_]+\d*(?:['’][^\W\d_
 _ROUND = {"[": "(", "]": ")"}
 _LEADER = "...."
 _DASHES = frozenset("-‐‑–")
+_MARKS = _DASHES | frozenset("\n[].")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +50,14 @@ def scan(text: str) -> Tokens:
     pending = NO_BREAK
     for start, end in [match.span() for match in _TOKEN.finditer(text)]:
         word = lowered[start:end]
-        if word in _DASHES and _joins(text, start, end):
-            continue
-        if word[0] == "\n":
-            pending = BLANK_LINE if end > start + 1 else max(pending, LINE_BREAK)
-            continue
-        words.append(":" if word.startswith(_LEADER) else _ROUND.get(word, word))
+        if word[0] in _MARKS:
+            if word[0] == "\n":
+                pending = BLANK_LINE if end > start + 1 else max(pending, LINE_BREAK)
+                continue
+            if word in _DASHES and _joins(text, start, end):
+                continue
+            word = ":" if word.startswith(_LEADER) else _ROUND.get(word, word)
+        words.append(word)
         starts.append(start)
         ends.append(end)
         breaks.append(pending)

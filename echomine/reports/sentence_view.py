@@ -102,7 +102,7 @@ class SentenceView:
         self.lists = lists
         self.first, self.last = span
         self.context = context
-        self.linking = _list_phrases(tokens.words, lists, span)
+        self.linking = _list_phrases(tokens.words, lists, span) if mentions else frozenset()
         self.owner = {token: m for m in mentions for token in range(m.first, m.last + 1)}
 
     def separates(self, place: int) -> bool:

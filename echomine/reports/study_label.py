@@ -1,6 +1,7 @@
 """One finding per valve and disease for a whole report."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import groupby
 
 from echomine.domain.folding import fold_findings
@@ -29,7 +30,12 @@ def study_findings(findings: Iterable[Finding], *, lexicon: Lexicon | None = Non
 def section_kind(section: str, *, lexicon: Lexicon | None = None) -> str:
     """Kind of a section by its heading: ``impression``, ``findings``, ``indication``, ... or ``""`` if unknown."""
     words = lexicon or standard_lexicon()
-    return words.sections.get(tuple(scan(section).words), "")
+    return words.sections.get(_heading_words(section), "")
+
+
+@lru_cache(maxsize=1024)
+def _heading_words(section: str) -> tuple[str, ...]:
+    return tuple(scan(section).words)
 
 
 def _pair(finding: Finding) -> tuple[str, str]:
