@@ -82,6 +82,10 @@ class Workspace:
         """Identifier of a report, made from the name its source gave it."""
         return self._keyed("report", name, prefix="r-")
 
+    def derived_key(self, purpose: str) -> bytes:
+        """32 secret bytes for one purpose, the same each time; they do not give the workspace's own key away."""
+        return hmac.new(self._key, f"key for {purpose}".encode(), hashlib.sha256).digest()
+
     def close(self) -> None:
         """Gives back the catalog's connections."""
         self.catalog.close()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from echomine.cli.application import JsonOption, app
+from echomine.cli.application import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption, app
 from echomine.cli.showing import finish, print_json, print_problems, print_table, stdout
 from echomine.domain.errors import UsageError
 
@@ -40,6 +40,27 @@ def findings(
         if result:
             _print_mined(result, [path for path in (out, html) if path])
     finish(len(result.problems) if result else 0)
+
+
+@app.command("deidentify")
+def deidentify_command(
+    reports: Annotated[Path, typer.Argument(help="Report file or folder, as for ingest.")],
+    out: Annotated[Path, typer.Option("--out", help="JSONL file to write.")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    as_json: JsonOption = False,
+) -> None:
+    """Write reports without names, dates, numbers and addresses; look at the file before you share it."""
+    from echomine.archive.workspace import Workspace
+    from echomine.pipeline.deidentify_reports import deidentify_reports
+
+    result = deidentify_reports(Workspace.open(workspace, create=True), reports, out)
+    if as_json:
+        print_json(result.document())
+    else:
+        rows = [(kind, str(count)) for kind, count in sorted(result.replaced.items())]
+        print_table(f"{result.reports} reports: {out}", ("replaced", "passages"), rows)
+        print_problems([(item.where, item.reason.value, item.message) for item in result.problems])
+    finish(len(result.problems))
 
 
 def _print_explained(report_id: str, explained: "Sequence[ExplainedFinding]") -> None:

@@ -23,6 +23,15 @@ _ACTS = re.compile(
     r"|tolerated)"
 )
 """What a sentence goes on with when it begins with a person."""
+_PERSON = re.compile(r" is an? (?:[a-z]{4,12} ){0,2}(?:pleasant|delightful|\d{1,3}[- ]year)", re.IGNORECASE)
+"""What a sentence goes on with when it begins with a person, whatever the name is besides."""
+_DOES = re.compile(
+    r" (?:presented|presents|underwent|undergoes|returned to|returns|denies|denied|complains|complained|states|stated"
+    r"|lives|has a history|was (?:examined|admitted|seen|discharged|evaluated|hospitali[sz]ed|informed|notified"
+    r"|referred))\b",
+    re.IGNORECASE,
+)
+"""What patients do and what is done to them: before it a word that may be a name is one."""
 MAX_WORDS = 5
 
 
@@ -106,11 +115,33 @@ def _is_name(lower: str, lists: NameWords, ordinary: frozenset[str]) -> bool:
 def _seeded(text: str, words: list[Word], index: int, lists: NameWords) -> set[int]:
     """Indices of the words that are a name because of the word at ``index``."""
     word = words[index]
-    if (word.lower in lists.titles and word.capital) or _ends_label(text, words, index, lists):
+    if _is_title(text, words, index, lists) or _ends_label(text, words, index, lists):
         return _following(text, words, index + 1, lists)
     if word.lower.replace(".", "") in lists.credentials and word.capital and index:
         return _preceding(text, words, index, lists)
-    return {index} if word.capital and (_listed(text, words, index, lists) or _unknown(text, words, index)) else set()
+    named = word.capital and (
+        _listed(text, words, index, lists) or _unknown(text, words, index) or _is_called_a_person(text, word)
+    )
+    return {index} if named else set()
+
+
+def _is_called_a_person(text: str, word: Word) -> bool:
+    """Whether a sentence says that a word is a person: ``Little is a pleasant patient``, ``Brown underwent``."""
+    if _is_never(word) or word.initial:
+        return False
+    may_be = word.lower in people() or (word.strong and (word.loud or not _is_upper(text, word)))
+    return bool(_PERSON.match(text, word.end)) or (may_be and bool(_DOES.match(text, word.end)))
+
+
+def _is_title(text: str, words: list[Word], index: int, lists: NameWords) -> bool:
+    """Whether a title stands here; ``MR.`` and ``MS.`` in capitals may be lesions, which the next word tells."""
+    word = words[index]
+    if word.lower not in lists.titles or not word.capital:
+        return False
+    if word.lower.rstrip(".") not in _LESIONS or not _is_upper(text, word) or index + 1 == len(words):
+        return True
+    following = words[index + 1]
+    return following.lower not in plain_words() if word.loud else _is_upper(text, following)
 
 
 def _listed(text: str, words: list[Word], index: int, lists: NameWords) -> bool:
@@ -223,11 +254,14 @@ def _preceding(text: str, words: list[Word], index: int, lists: NameWords) -> se
     return set(found) if any(not words[number].initial for number in found) else set()
 
 
+_LESIONS = frozenset({"mr", "ms"})
 _RELATIVES = frozenset({"wife", "husband", "spouse", "mother", "father", "son", "daughter"})
 _NEVER_TEXT = """
-the a an is was were has had will and or of in on at to for with no not none unknown unchanged normal patient valve
-valves left right ventricle atrium severe moderate mild trace trivial he she his her it this that there date exam
-study echo report history mitral aortic tricuspid pulmonic anesthesia
+be have me us them you our my from the a an is was were has had will and or of in on at to for with no not none
+unknown unchanged normal patient valve valves left right ventricle atrium severe moderate mild trace trivial he she
+his her it this that there date exam study echo report history mitral aortic tricuspid pulmonic anesthesia cardiology
+cardiologist hospitalist surgery surgeon medicine radiology radiologist anesthesiology neurology nursing staff team
+service pharmacy consent family hospice
 """
 _NEVER = frozenset(_NEVER_TEXT.split())
 _AMBIGUOUS = frozenset({"pa", "do", "np", "cma", "cc"})

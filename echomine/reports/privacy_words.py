@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields
 from functools import cache
 from importlib import resources
 
+from echomine.reports.lexicon_files import standard_lexicon
+
 DATA = resources.files("echomine.reports") / "privacy"
 
 
@@ -61,8 +63,9 @@ def people() -> frozenset[str]:
 
 @cache
 def ordinary_words() -> frozenset[str]:
-    """Words of clinical English that are no names."""
-    return frozenset((DATA / "words.txt").read_text(encoding="utf-8").split())
+    """Words of clinical English that are no names: a list, and the words of the lexicon of echo reports."""
+    listed = (DATA / "words.txt").read_text(encoding="utf-8").split()
+    return frozenset(listed) | (standard_lexicon().known_words - people())
 
 
 @cache
