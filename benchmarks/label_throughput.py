@@ -3,14 +3,17 @@
     python -m benchmarks.label_throughput                           2,000 images; memory at 500 and 5,000
     python -m benchmarks.label_throughput --images 300 --memory     a quick look
 
-"bare" decodes each file with pydicom alone (no checks, no hash, no crop), on a thread a core, and
-passes ready tensors of the same size through the same network in batches of the same size; "bare, one thread" does
-the same without threads. Labelling opens the models, reads, checks, crops, resamples, forwards, searches, votes and
-commits. The archive is a synthetic one of full size, its images repeated under new identifiers. Rounds alternate; the
-median counts. Memory is the peak of a process of its own that labels all images of its workspace.
+"bare" decodes each file with pydicom alone (no checks, no hash, no crop), and passes ready tensors of the same size
+through the same network in batches of the same size: in one thread, with a thread a core that decodes, or with
+as many processes that decode as labelling has. Labelling opens the models, reads, checks, crops, resamples, forwards,
+searches, votes and commits. All have the same cores. The archive is a synthetic one of full size, its images repeated
+under new identifiers. Rounds alternate; the median counts. Processor seconds, of the processes that read as well, tell
+the work apart from what else the machine does. Memory is the peak of a process of its own that labels all images of its
+workspace, and of those that read for it.
 """
 
 import argparse
+import multiprocessing
 import os
 import shutil
 import sqlite3
@@ -19,14 +22,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import torch
 
+from echomine.archive.reading_pool import reading_processes
 from echomine.archive.synthetic_writer import write_archive
 from echomine.archive.workspace import Workspace
 from echomine.pipeline.ingest import ingest
@@ -92,29 +96,35 @@ def label_seconds(workspace: Path) -> float:
     return time.perf_counter() - began
 
 
-def bare_seconds(workspace: Path, *, threads: int) -> float:
+def bare_seconds(workspace: Path, decoders: Executor | None) -> float:
     """Time to decode all images and to pass as many ready tensors through the network."""
     opened = Workspace.open(workspace)
     feature = load_chain(opened).feature
     paths = [one.path for one in opened.catalog.images.all()]
     batch = np.zeros((FORWARD_SIZE, 1, feature.config.grid.rows, feature.config.grid.columns), dtype=np.uint8)
     began = time.perf_counter()
-    for number, _ in enumerate(_decoded(paths, threads), start=1):
+    decoded = decoders.map(_decode, paths, chunksize=16) if decoders else map(_decode, paths)
+    for number, _ in enumerate(decoded, start=1):
         if number % FORWARD_SIZE == 0 or number == len(paths):
             feature.embed(batch)
     return time.perf_counter() - began
 
 
-def _decoded(paths: list[Path], threads: int) -> Iterator[tuple[int, ...]]:
-    if not threads:
-        yield from map(_decode, paths)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        yield from pool.map(_decode, paths)
-
-
 def _decode(path: Path) -> tuple[int, ...]:
     return tuple(pydicom.dcmread(path).pixel_array.shape)
+
+
+def processor_seconds() -> float:
+    """Of this process and of those that it started and that are still there."""
+    ticks = 0
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == os.getpid():
+            ticks += int(fields[11]) + int(fields[12])
+    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def peak_mib(workspace: Path) -> tuple[float, float]:
@@ -131,36 +141,56 @@ def label_and_tell(workspace: Path) -> None:
     load_chain(opened)
     before = _high_water_mib()
     label_archive(opened)
-    print(before, _high_water_mib())
+    print(before, _high_water_mib() + sum(map(_high_water_mib, _children())))
 
 
-def _high_water_mib() -> float:
-    status = Path("/proc/self/status").read_text(encoding="ascii")
+def _children() -> list[str]:
+    tasks = Path("/proc/self/task").glob("*/children")
+    return [number for task in tasks for number in task.read_text(encoding="ascii").split()]
+
+
+def _high_water_mib(process: str = "self") -> float:
+    status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def speed_table(workspace: Path, images: int, rounds: int) -> float:
-    """Print rates; labelling against bare decode and forward."""
-    threads = os.cpu_count() or 1
-    ways: dict[str, Callable[[], float]] = {
-        "bare, one thread": lambda: bare_seconds(workspace, threads=0),
-        f"bare, {threads} threads": lambda: bare_seconds(workspace, threads=threads),
-        "label, end to end": lambda: label_seconds(workspace),
-    }
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds):
+    """Print rates; labelling against the fastest of bare decode and forward."""
+    cores, processes = os.cpu_count() or 1, max(1, reading_processes())
+    spawning = multiprocessing.get_context("spawn")
+    with ThreadPoolExecutor(cores) as threads, ProcessPoolExecutor(processes, mp_context=spawning) as others:
+        ways: dict[str, Callable[[], float]] = {
+            "label, end to end": lambda: label_seconds(workspace),
+            "bare, one thread": lambda: bare_seconds(workspace, None),
+            f"bare, {cores} threads": lambda: bare_seconds(workspace, threads),
+            f"bare, {processes} process beside": lambda: bare_seconds(workspace, others),
+        }
+        taken = _alternating(ways, rounds)
+    middle = {name: statistics.median(seconds for seconds, _ in both) for name, both in taken.items()}
+    for name, both in taken.items():
+        work = statistics.median(busy for _, busy in both)
+        print(
+            f"{name:<22} {images / middle[name]:8.1f} images/s  {middle[name]:7.2f} s, {work:.2f} of a processor"
+            f"  rounds {' '.join(f'{seconds:.2f}' for seconds, _ in both)}",
+            flush=True,
+        )
+    ours, *bare = middle.values()
+    for name, seconds in zip(list(ways)[1:], bare, strict=True):
+        print(f"label against {name}: {seconds / ours:.2f}", flush=True)
+    print(f"label against the fastest: {min(bare) / ours:.2f} (goal {GOAL})", flush=True)
+    return min(bare) / ours
+
+
+def _alternating(ways: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[tuple[float, float]]]:
+    """Wall and processor seconds of every round of every way, after a first one that does not count."""
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for number in range(rounds + 1):
         for name, run in ways.items():
-            seconds[name].append(run())
-    middle = {name: statistics.median(taken) for name, taken in seconds.items()}
-    for name, taken in middle.items():
-        print(f"{name:<20} {images / taken:8.1f} images/s  {taken:7.2f} s  rounds {_words(seconds[name])}", flush=True)
-    one, many, ours = middle.values()
-    print(f"label against the faster bare loop: {min(one, many) / ours:.2f} (goal {GOAL})", flush=True)
-    return min(one, many) / ours
-
-
-def _words(seconds: list[float]) -> str:
-    return " ".join(f"{one:.2f}" for one in seconds)
+            before = processor_seconds()
+            seconds = run()
+            if number:
+                taken[name].append((seconds, processor_seconds() - before))
+    return taken
 
 
 def memory_table(models: Path, folder: Path, counts: list[int]) -> None:

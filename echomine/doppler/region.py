@@ -93,7 +93,8 @@ def choose_spectral_region(regions: Sequence[UltrasoundRegion], *, rows: int, co
     if not chosen:
         raise ItemError(
             Reason.BAD_REGION,
-            f"its spectral region lies outside the {columns} x {rows} image; export the image again",
+            f"less than {SMALLEST_SIDE_PX} x {SMALLEST_SIDE_PX} pixels or a quarter of its spectral region lies within "
+            f"the {columns} x {rows} image; export the image again",
         )
     return max(chosen, key=lambda found: (has_velocity_units(found.region), _area(found.box)))
 

@@ -34,7 +34,7 @@ class Check:
         name: What was looked at.
         health: How it is.
         detail: What was found.
-        remedy: What to do, ``""`` where nothing is wrong.
+        remedy: What to do, ``""`` where nothing is wrong or the detail says it.
     """
 
     name: str
@@ -151,18 +151,18 @@ def _catalog(workspace: Path) -> Check:
     try:
         counts = Workspace.open(workspace, create=False).catalog.counts()
     except EchomineError as error:
-        return Check(name="catalog", health=Health.FAILED, detail=str(error), remedy="restore catalog.sqlite")
+        return Check(name="catalog", health=Health.FAILED, detail=str(error))
     words = ", ".join(f"{number} {name}" for name, number in counts.items())
     return Check(name="catalog", health=Health.OK, detail=words or "empty")
 
 
 def _generations(workspace: Path) -> Check:
-    if not (workspace / "artifacts").exists():
-        return Check(name="models", health=Health.OK, detail="none yet: `echomine learn` makes them")
-    try:
-        from echomine.pipeline.model_chain import load_chain
+    from echomine.pipeline.model_chain import LABELLER, load_chain
 
+    try:
+        if Workspace.artifacts_of(workspace).current(LABELLER) is None:
+            return Check(name="models", health=Health.OK, detail="none yet: `echomine learn` makes them")
         version = load_chain(Workspace.open(workspace, create=False)).version
     except EchomineError as error:
-        return Check(name="models", health=Health.WARNING, detail=str(error), remedy="echomine learn")
+        return Check(name="models", health=Health.FAILED, detail=str(error))
     return Check(name="models", health=Health.OK, detail=f"labeller {version}, every file as its manifest says")

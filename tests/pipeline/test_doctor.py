@@ -1,0 +1,34 @@
+"""What the doctor says of sick workspaces."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from echomine.pipeline.doctor import Health, run_doctor
+
+
+def said_of(workspace: Path, name: str) -> tuple[Health, str]:
+    check = next(one for one in run_doctor(workspace) if one.name == name)
+    return check.health, check.detail
+
+
+@pytest.mark.parametrize("folder", ["nothing", "empty"])
+def test_before_the_first_ingest_nothing_is_wrong(folder: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert said_of(tmp_path / folder, "catalog")[0] is Health.OK
+    assert said_of(tmp_path / folder, "models") == (Health.OK, "none yet: `echomine learn` makes them")
+
+
+def test_an_altered_model_is_a_failure_with_its_remedy(mined_copy: Any) -> None:
+    weights = min(mined_copy.workspace.glob("artifacts/transform/*/*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+    health, detail = said_of(mined_copy.workspace, "models")
+    assert health is Health.FAILED
+    assert "was altered since it was written; restore it or run `echomine learn` again" in detail
+
+
+def test_a_catalog_that_is_none(mined_copy: Any) -> None:
+    (mined_copy.workspace / "catalog.sqlite").write_bytes(b"no database at all" * 100)
+    health, detail = said_of(mined_copy.workspace, "catalog")
+    assert (health, "the catalog is damaged; restore catalog.sqlite" in detail) == (Health.FAILED, True)
