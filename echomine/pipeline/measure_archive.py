@@ -165,10 +165,13 @@ class ReviewItem:
 
 
 def review_order(workspace: Workspace, *, limit: int | None = None) -> tuple[ReviewItem, ...]:
-    """Lesions on which the measurement differs from report or retrieval, the gravest and surest difference first."""
+    """Lesions on which the measurement differs from report or retrieval, the gravest and surest difference first.
+
+    Measurements that are abstained from are left out.
+    """
     ledger = workspace.catalog.ledger
     labeller = workspace.artifacts.current(LABELLER) or ""
-    wanted = LabelFilter(source=LabelSource.MEASUREMENT, models=(measurement_model(labeller),))
+    wanted = LabelFilter(source=LabelSource.MEASUREMENT, models=(measurement_model(labeller),), abstained=False)
     measured = list(ledger.labels(wanted))
     beside: dict[str, list[Label]] = {}
     for model, subjects in ((labeller, [one.image_id for one in measured]), ("", [one.study_uid for one in measured])):

@@ -82,14 +82,13 @@ def measured_labels(
 
 
 def _valve_of(name: RecognisedFlow, suggested: SuggestedValve | None) -> tuple[Valve, float]:
-    """The valve of a flow, and how sure it is."""
-    possible = _EITHER_SIDE.get(name.name)
-    if possible is None:
-        assert name.valve is not None
-        return name.valve, 1.0
-    if suggested is not None and suggested.valve in possible:
-        return suggested.valve, suggested.confidence
-    return possible[0], UNTOLD_VALVE
+    """The valve of a flow, and how sure it is: the flow of a neighbour is seldom what a display was taken for."""
+    possible = _EITHER_SIDE.get(name.name) or tuple(filter(None, (name.valve,)))
+    if suggested is None:
+        return possible[0], UNTOLD_VALVE if len(possible) > 1 else 1.0
+    if suggested.valve in possible:
+        return suggested.valve, suggested.confidence if len(possible) > 1 else 1.0
+    return possible[0], UNTOLD_VALVE * (1.0 - suggested.confidence)
 
 
 def _measurements(flow: Flow, name: RecognisedFlow, valve: Valve) -> list[Measurement]:
