@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter, uniform_filter1d
 
 from echomine.domain.errors import ConfigurationError, MeasurementError
-from echomine.doppler.display import Pixels
+from echomine.doppler.display import Pixels, brightness
 
 Floats: TypeAlias = NDArray[np.float32]
 Mask: TypeAlias = NDArray[np.bool_]
@@ -133,7 +133,7 @@ def trace_envelopes(
     Raises:
         MeasurementError: If the display has too few columns, or the baseline lies outside of it.
     """
-    grey = grey_levels(pixels)
+    grey = brightness(pixels).astype(np.float32)
     if grey.shape[1] < _LEAST_COLUMNS:
         raise MeasurementError(f"an envelope needs {_LEAST_COLUMNS} columns or more, got {grey.shape[1]}")
     if not 0 <= baseline_y <= grey.shape[0]:
@@ -147,12 +147,6 @@ def trace_envelopes(
         if rows.shape[0] >= LEAST_ROWS:
             found.append(_side_envelope(rows, offset, side, (step_px, step_s), config))
     return tuple(found)
-
-
-def grey_levels(pixels: Pixels) -> Floats:
-    """(H, W) grey levels of a display; of colours the strongest channel, so that colour maps keep their contrast."""
-    grey = pixels if pixels.ndim == 2 else pixels.max(axis=2)
-    return grey.astype(np.float32)
 
 
 def filled(grey: Floats, overlay: Mask | None) -> Floats:
@@ -238,7 +232,7 @@ def _ground(smooth: Floats, step_s: float, config: EnvelopeConfig) -> _Ground:
     """Background, noise and level of the flow, found in two passes over every third step."""
     sample = np.ascontiguousarray(smooth[:, ::PASS_SAMPLING])
     window = config.level_window_s / (step_s * PASS_SAMPLING)
-    background = np.percentile(sample, 30, axis=1).astype(np.float32)
+    background = np.percentile(sample[:, ::PASS_SAMPLING], 30, axis=1).astype(np.float32)
     level, noise = np.full(sample.shape[1], 60.0, dtype=np.float32), 0.0
     for _ in range(_PASSES):
         excess = sample - background[:, None]

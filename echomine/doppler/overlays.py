@@ -25,9 +25,9 @@ LINE_CONTRAST, LINE_NEIGHBOURS, LINE_THICKEST_PX = 5.0, 15, 7
 TRACE_CONTRAST = 25.0
 TRACE_SHARE = 0.6
 """A drawn trace stands out in this share of the columns at least."""
-TRACE_COLUMNS = 2
+TRACE_ROWS, TRACE_COLUMNS = 2, 4
 TRACE_STEPS_PX = (-16, -11, -7, -4, -2, -1, 0, 1, 2, 4, 7, 11, 16)
-"""Rows that a trace may climb from one looked-at column, every second, to the next."""
+"""Blocks that a trace may climb from one column of blocks to the next."""
 
 
 def overlay_mask(pixels: Pixels, *, baseline_y: float | None = None, boxes: Iterable[Box] = ()) -> Mask:
@@ -63,26 +63,34 @@ def _coloured(pixels: Pixels) -> Mask:
     """Pixels of another hue than the display: green ECG, orange baseline, coloured calipers."""
     if pixels.ndim == 2:
         return np.zeros(pixels.shape, dtype=np.bool_)
-    colour = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2YCrCb).astype(np.int16)[..., 1:] - 128
     grey = _strongest(pixels)
     lit = grey > 60
     if not lit.any():
         return np.zeros(grey.shape, dtype=np.bool_)
-    own = _own_colour(colour, grey)
-    far = np.abs(colour - own[grey]).sum(axis=2) > COLOUR_LEVELS
-    return _grown(far & lit)
+    colour = np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2YCrCb), dtype=np.uint8)
+    own = np.clip(_own_colour(colour, grey), 0, 255).astype(np.uint8)
+    off = [
+        cv2.absdiff(np.ascontiguousarray(colour[..., place + 1]), cv2.LUT(grey, np.ascontiguousarray(own[:, place])))
+        for place in range(2)
+    ]
+    return _grown((cv2.add(off[0], off[1]) > COLOUR_LEVELS) & lit)
 
 
-def _own_colour(colour: NDArray[np.int16], grey: Pixels) -> NDArray[np.int16]:
-    """(256, 2) the hue that a tinted display has at each level: the median of its pixels, level by level."""
-    sample, levels = colour[::3, ::3].reshape(-1, 2), grey[::3, ::3].ravel()
+def _own_colour(colour: Pixels, grey: Pixels) -> NDArray[np.float64]:
+    """(256, 2) the hue that a tinted display has at each level: the median of its pixels, level by level.
+
+    Args:
+        colour: (H, W, 3) brightness and the two differences of colour, 128 for grey.
+        grey: (H, W) levels.
+    """
+    sample, levels = colour[::3, ::3, 1:].reshape(-1, 2), grey[::3, ::3].ravel()
     order = np.argsort(levels, kind="stable")
     cuts = np.searchsorted(levels[order], np.arange(0, 257, 16))
     medians = [
-        np.median(sample[order[first:last]], axis=0) if last - first > 20 else np.zeros(2)
+        np.median(sample[order[first:last]], axis=0) if last - first > 20 else np.full(2, 128.0)
         for first, last in itertools.pairwise(cuts)
     ]
-    return np.repeat(np.array(medians), 16, axis=0).astype(np.int16)
+    return np.repeat(np.array(medians), 16, axis=0)
 
 
 def _print(grey: Pixels) -> Mask:
@@ -135,19 +143,30 @@ def _trace(grey: Pixels, taken: Mask) -> Mask:
     ridge = _ridge(grey)
     ridge[taken] = 0
     mask = np.zeros(grey.shape, dtype=np.bool_)
-    coarse = np.ascontiguousarray(ridge[:, ::TRACE_COLUMNS])
-    if coarse.shape[1] < 2 or (coarse > TRACE_CONTRAST).any(axis=0).mean() < TRACE_SHARE:
+    coarse = _pooled(ridge)
+    if min(coarse.shape) < 2 or (coarse > TRACE_CONTRAST).any(axis=0).mean() < TRACE_SHARE:
         return mask
     rows = _brightest_path(coarse)
     out = coarse[rows, np.arange(len(rows))] > TRACE_CONTRAST
     if out.mean() < TRACE_SHARE:
         return mask
-    points = np.stack((np.arange(len(rows)) * TRACE_COLUMNS, rows), axis=1).astype(np.int32)
+    points = np.stack((np.arange(len(rows)) * TRACE_COLUMNS, rows * TRACE_ROWS), axis=1).astype(np.int32)
+    points += np.array(((TRACE_COLUMNS // 2, TRACE_ROWS // 2),), dtype=np.int32)
     drawn = np.zeros(grey.shape, dtype=np.uint8)
     for first, last, lit in zip(points[:-1], points[1:], out[1:] | out[:-1], strict=True):
         if lit:
             cv2.line(drawn, first.tolist(), last.tolist(), 1, 5)
     return np.asarray(drawn > 0)
+
+
+def _pooled(ridge: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The largest of each block of ``TRACE_ROWS`` (2) x ``TRACE_COLUMNS`` (a power of 2) pixels."""
+    rows, columns = ridge.shape[0] // TRACE_ROWS * TRACE_ROWS, ridge.shape[1] // TRACE_COLUMNS * TRACE_COLUMNS
+    tall = [ridge[start:rows:TRACE_ROWS, :columns] for start in range(TRACE_ROWS)]
+    joined = np.maximum(*tall)
+    while joined.shape[1] > columns // TRACE_COLUMNS:
+        joined = np.maximum(joined[:, ::2], joined[:, 1::2])
+    return np.asarray(joined, dtype=np.float32)
 
 
 def _ridge(grey: Pixels) -> NDArray[np.float32]:
