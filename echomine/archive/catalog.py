@@ -6,6 +6,7 @@ from echomine.archive.database import Database
 from echomine.archive.image_table import ImageTable
 from echomine.archive.ledger import Ledger
 from echomine.archive.report_table import ReportTable
+from echomine.archive.scan_table import ScanTable
 from echomine.archive.schema import findings, images, labels, pairs, paragraphs, problems, reports, views
 
 
@@ -16,6 +17,7 @@ class Catalog:
         images: Images, their sources, and what was not taken in.
         reports: Reports, paragraphs with findings, pairs, views.
         ledger: Runs, states and labels.
+        scans: Quantified heart scans.
     """
 
     def __init__(self, url: str) -> None:
@@ -28,6 +30,7 @@ class Catalog:
         self.images = ImageTable(self._database)
         self.reports = ReportTable(self._database)
         self.ledger = Ledger(self._database)
+        self.scans = ScanTable(self._database)
 
     def counts(self) -> dict[str, int]:
         """How much of everything there is."""

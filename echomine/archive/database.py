@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from echomine.domain.errors import WorkspaceError
 
-HEAD_REVISION = "0001"
+HEAD_REVISION = "0002"
 BUSY_TIMEOUT_MS = 60_000
 _CHUNK = 500
 _WRITING = "echomine_writing"

@@ -169,6 +169,22 @@ views = Table(
     Column("flow", String(16), nullable=False),
 )
 
+scans = Table(
+    "scans",
+    metadata,
+    Column("scan_id", String(80), primary_key=True),
+    Column("model", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("study_uid", String(80), nullable=False, index=True),
+    Column("patient", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("result", JSON, nullable=False),
+    Column("conflicts", JSON, nullable=False),
+    Column("run_id", String(40), nullable=False),
+)
+
 problems = Table(
     "problems",
     metadata,

@@ -101,6 +101,15 @@ def train_image_model(workspace: str, *, config: str, data: str = "") -> dict[st
     return document | {"quarantined": len(document["problems"])}
 
 
+def quantify_archive(workspace: str, *, scans: str) -> dict[str, Any]:
+    """What measuring the heart scans of a list came to."""
+    from echomine.pipeline.quantify_archive import quantify_archive as run
+
+    if not scans:
+        raise UsageError("name the CSV file of the scans with --scans")
+    return run(_open(workspace), Path(scans)).document()
+
+
 def _open(workspace: str) -> Workspace:
     return Workspace.open(Path(workspace), create=False)
 

@@ -1,0 +1,90 @@
+import nibabel
+import numpy as np
+import pytest
+
+from echomine.archive.report_table import MinedReport
+from echomine.archive.scan_list import read_scan_list, scan_digest
+from echomine.archive.workspace import Workspace
+from echomine.domain.errors import UsageError
+from echomine.domain.records import Report
+from echomine.domain.vocabulary import ItemState
+from echomine.pipeline.quantify_archive import quantify_archive
+from echomine.synthetic.heart_shapes import HeartShape, draw_heart_shape
+
+
+def _instant(folder, name, cavity):
+    shape = HeartShape(cavity_mm=cavity, wall_mm=9, septum_angle=2.8, rv_depth_mm=26)
+    mask = np.repeat(draw_heart_shape(shape, size=(96, 90), pixel_mm=1.5).T[..., None], 4, axis=2)
+    for suffix, values in (("", mask.astype(np.int16) * 100), ("_mask", mask)):
+        nibabel.save(nibabel.Nifti1Image(values, np.diag([1.5, 1.5, 8, 1])), folder / f"{name}{suffix}.nii.gz")
+
+
+@pytest.fixture
+def archive(tmp_path):
+    _instant(tmp_path, "ed", 26)
+    _instant(tmp_path, "es", 18)
+    (tmp_path / "broken.nii.gz").write_bytes(b"no image")
+    (tmp_path / "scans.csv").write_text(
+        "kind,study_uid,patient,files,masks\n"
+        "mr,1.2.3,MRN-77,ed.nii.gz;es.nii.gz,ed_mask.nii.gz;es_mask.nii.gz\n"
+        "mr,1.2.4,MRN-78,broken.nii.gz,broken.nii.gz\n"
+        "echo,1.2.5,,none.nii.gz,none.nii.gz\n"
+    )
+    workspace = Workspace.open(tmp_path / "workspace", create=True)
+    text = "The left ventricular ejection fraction is 30 %. LVEF 50 percent by another method."
+    workspace.catalog.reports.put(
+        [
+            MinedReport(
+                report=Report(report_id="r-1", text=text, study_uid="1.2.3"),
+                content_sha256="0",
+                origin="x",
+                paragraphs=(),
+                lexicon="",
+            )
+        ]
+    )
+    yield workspace, tmp_path / "scans.csv"
+    workspace.close()
+
+
+def test_scans_join_their_exam_and_conflicts_with_its_report_are_told(archive):
+    workspace, scans = archive
+    result = quantify_archive(workspace, scans)
+    assert result.counts == {"measured": 1, "quarantined": 2, "already_done": 0, "conflicts": 1}
+    assert [(line, reason) for line, reason, _ in result.problems] == [(3, "undecodable"), (4, "source_missing")]
+    (row,) = workspace.catalog.scans.of_study("1.2.3")
+    assert row.result["values"]["lv_ef"]["value"] == pytest.approx(52, abs=1)
+    (conflict,) = row.conflicts
+    assert (conflict["reported"], conflict["report"]) == (30, "r-1")
+    assert row.patient.startswith("p-")
+    assert "MRN" not in repr(row)
+    assert workspace.catalog.scans.of_study("1.2.4")[0].state is ItemState.QUARANTINED
+
+
+def test_what_was_measured_is_not_measured_again(archive):
+    workspace, scans = archive
+    quantify_archive(workspace, scans)
+    again = quantify_archive(workspace, scans)
+    assert again.counts["already_done"] == 3
+    assert workspace.catalog.scans.count() == 3
+    (scans.parent / "broken.nii.gz").write_bytes((scans.parent / "ed.nii.gz").read_bytes())
+    assert quantify_archive(workspace, scans).counts["already_done"] == 2
+
+
+def test_lists_are_checked(tmp_path):
+    path = tmp_path / "scans.csv"
+    with pytest.raises(UsageError, match="no list"):
+        read_scan_list(path)
+    path.write_text("kind,study_uid\nmr,1\n")
+    with pytest.raises(UsageError, match="missing are files"):
+        read_scan_list(path)
+    path.write_text("kind,files\nxray,a.nii\n")
+    with pytest.raises(UsageError, match="line 2"):
+        read_scan_list(path)
+
+
+def test_digest_is_of_content(archive):
+    _, scans = archive
+    first, second, _ = read_scan_list(scans)
+    assert scan_digest(first) == scan_digest(first)
+    assert scan_digest(first) != scan_digest(second)
