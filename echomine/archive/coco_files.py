@@ -1,6 +1,7 @@
 """COCO files: objects of pictures as boxes, polygons and run lengths, read and written."""
 
 import json
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -171,7 +172,9 @@ def _mask(name: str, segmentation: Any, size: tuple[int, int]) -> NDArray[np.boo
             code = coder.frPyObjects(segmentation, *size)
         else:
             code = segmentation
-        decoded: NDArray[np.uint8] = coder.decode(code)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # pycocotools sets the shape of an array
+            decoded: NDArray[np.uint8] = coder.decode(code)
     except Exception as error:  # pycocotools raises what it likes
         raise ItemError(Reason.BAD_TARGET, f"a segmentation of {name} cannot be read: correct it") from error
     if decoded.shape != size or not decoded.any():

@@ -32,6 +32,7 @@ from echomine.learning.samples import Sample, check_label_map, check_pixels
 
 MASK_SUFFIX = "_gt"
 _ALIKE_MM = 1e-3
+_NO_SCALE = ((None, None), (1.0, 0.0))
 
 
 def load_training_set(config: DataConfig, folder: Path) -> LoadedSet:
@@ -99,11 +100,12 @@ def nifti_samples(path: Path, config: DataConfig, *, with_mask: bool = True) -> 
     masks = _masks_of(path, image, config) if with_mask else None
     spacing = image.spacing_mm
     slices = as_slices(image)
+    kind = np.uint8 if _holds_bytes(image) else np.float32
     return [
         Sample(
             name=stem if len(slices) == 1 else f"{stem}_{position:03d}",
             group=group_of(path.name, config.group),
-            pixels=check_pixels(path.name, np.ascontiguousarray(pixels)[None]),
+            pixels=check_pixels(path.name, np.ascontiguousarray(pixels, dtype=kind)[None]),
             target=None
             if masks is None
             else check_label_map(path.name, np.ascontiguousarray(masks[position]), pixels.shape, config.values),
@@ -114,6 +116,11 @@ def nifti_samples(path: Path, config: DataConfig, *, with_mask: bool = True) -> 
         )
         for position, pixels in enumerate(slices)
     ]
+
+
+def _holds_bytes(image: NiftiImage) -> bool:
+    """Whether the file stores grey levels 0..255, unscaled."""
+    return bool(image.header.get_data_dtype() == np.uint8 and image.header.get_slope_inter() in _NO_SCALE)
 
 
 def nifti_stem(path: Path) -> str:

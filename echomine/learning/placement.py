@@ -26,7 +26,9 @@ class InputConfig:
         channels: Channels of the pictures: 1 grey, 3 colour.
         spacing_mm: Size of a pixel that all pictures are resampled to, then cut or filled around the middle; 0 keeps
             the shape of the picture and makes it as large as fits.
-        intensity: ``range``: bytes become 0..1; ``percentile``: the 1st to 99th percentile of each picture do.
+        zoom: How much larger than what fits the picture is made; above 1 the network sees its middle alone.
+        intensity: ``range``: bytes, or the least to the largest value of each other picture, become 0..1;
+            ``percentile``: the 1st to 99th percentile of each picture do.
         with_axis: Whether a second channel tells the row, from 1 at the top to -1: the velocity of a display on a
             fixed grid.
     """
@@ -34,6 +36,7 @@ class InputConfig:
     size: tuple[int, int] = (192, 192)
     channels: int = 1
     spacing_mm: float = 0.0
+    zoom: float = 1.0
     intensity: str = "range"
     with_axis: bool = False
 
@@ -42,6 +45,8 @@ class InputConfig:
             raise ConfigurationError(
                 f"an input needs two sizes of 16 or more, 1 or 3 channels and a spacing of 0 or more, got {self}"
             )
+        if self.zoom <= 0:
+            raise ConfigurationError(f"input.zoom is above 0, got {self.zoom}")
         if self.intensity not in INTENSITIES:
             raise ConfigurationError(f"intensity is one of {', '.join(INTENSITIES)}, got {self.intensity!r}")
 
@@ -82,7 +87,7 @@ class Placement:
                 )
             scales = [own / config.spacing_mm for own in sample.spacing_mm]
         else:
-            scales = [min(config.size[0] / height, config.size[1] / width)] * 2
+            scales = [config.zoom * min(config.size[0] / height, config.size[1] / width)] * 2
         scaled = (max(1, round(height * scales[0])), max(1, round(width * scales[1])))
         return cls((height, width), scaled, config.size)
 
@@ -125,9 +130,9 @@ class Placement:
 def unit_pixels(pixels: Pixels, config: InputConfig) -> Tensor:
     """Pixels (C, H, W) as floats in 0..1, in the channels of the input."""
     values = _in_channels(np.asarray(pixels, dtype=np.float32), config.channels)
-    if config.intensity == "range":
-        return torch.from_numpy(values / 255 if pixels.dtype == np.uint8 else values.clip(0, 1))
-    low, high = np.percentile(values, _PERCENTILES)
+    if pixels.dtype == np.uint8 and config.intensity == "range":
+        return torch.from_numpy(values / 255)
+    low, high = np.percentile(values, _PERCENTILES if config.intensity == "percentile" else (0.0, 100.0))
     return torch.from_numpy(((values - low) / max(float(high - low), 1e-6)).clip(0, 1).astype(np.float32))
 
 

@@ -98,7 +98,7 @@ def _draw_views(
         if any(one.severity is not Severity.NONE and not is_disease(one.severity) for one in found):
             continue
         view, split = view_of(plan, drawn.exam), split_of(drawn.exam.patient.patient_id)
-        name, settings = f"display_{plan.image_index:05d}.png", drawn.settings
+        name, settings = _name(drawn), drawn.settings
         write_bytes(place[0] / split.value / name, png_of(_strip(drawn)))
         label = f"{view.valve}_{view.flow}"
         yield (
@@ -126,7 +126,7 @@ def _draw_beats(
         drawn = draw_image(config, seed, plan)
         strip = _strip(drawn)
         size = (round(strip.shape[0] * width / strip.shape[1]), width)
-        name = f"display_{plan.image_index:05d}.png"
+        name = _name(drawn)
         small = Image.fromarray(strip).resize((size[1], size[0]), Image.Resampling.BOX)
         write_bytes(out / "images" / name, png_of(np.asarray(small)))
         objects = _objects(beats, strip.shape[:2], size)
@@ -135,6 +135,11 @@ def _draw_beats(
         patient = drawn.exam.patient.patient_id
         row = {"name": name, "patient": patient, "split": split_of(patient).value, "objects": objects}
         yield tuple(beat.shape.value for beat in beats), row
+
+
+def _name(drawn: DrawnImage) -> str:
+    """Before the underscore the patient, by whom pictures are split."""
+    return f"{drawn.exam.patient.patient_id}_{drawn.plan.image_index:05d}.png"
 
 
 def _strip(drawn: DrawnImage) -> np.ndarray[Any, np.dtype[np.uint8]]:

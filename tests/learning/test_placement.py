@@ -60,6 +60,12 @@ def test_pictures_of_one_spacing_are_resampled_by_hand():
     assert where.image(torch.ones(1, 100, 80)).sum() == pytest.approx(64 * 40, rel=1e-5)
 
 
+def test_a_zoom_shows_the_middle():
+    where = Placement.of(sample(100, 100), InputConfig(size=(64, 64), zoom=2.0))
+    assert where.scaled == (128, 128)
+    torch.testing.assert_close(where.boxes(torch.tensor([[25.0, 25.0, 75.0, 75.0]])), torch.tensor([[0.0, 0, 64, 64]]))
+
+
 def test_a_missing_spacing_is_never_one_millimetre():
     with pytest.raises(ItemError, match="1 mm") as error:
         Placement.of(sample(50, 50), InputConfig(spacing_mm=1.0))
@@ -69,6 +75,8 @@ def test_a_missing_spacing_is_never_one_millimetre():
 def test_pixels_in_unit_range():
     bright = np.full((1, 4, 4), 255, dtype=np.uint8)
     assert unit_pixels(bright, InputConfig()).max() == 1
+    counts = np.array([[[100.0, 300.0], [200.0, 100.0]]], dtype=np.float32)
+    assert unit_pixels(counts, InputConfig())[0].tolist() == [[0.0, 1.0], [0.5, 0.0]]
     ramp = np.arange(10_000, dtype=np.float32).reshape(1, 100, 100)
     stretched = unit_pixels(ramp, InputConfig(intensity="percentile"))
     assert stretched.min() == 0

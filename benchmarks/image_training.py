@@ -1,0 +1,98 @@
+"""Image networks trained on real and synthetic pictures: one table, each row one configuration in ``configs/``.
+
+    python -m benchmarks.image_training --real ../shared/data                 every row, under three hours on two cores
+    python -m benchmarks.image_training --real ../shared/data --only camus    rows whose name holds a word
+
+Rows on real data need the folders ``sunnybrook`` and ``camus``; the synthetic sets are drawn first, 400 displays with
+beats and envelopes and 1,600 with valve and flow. Every row is split by patient and judged on patients the network
+never saw; intervals are bootstrapped over patients. A row that is there already is not trained again.
+"""
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from echomine.domain.errors import EchomineError
+from echomine.pipeline.draw_training_set import DrawnKind, draw_training_set
+from echomine.pipeline.image_models import load_model, train
+from echomine.pipeline.model_card import words_of
+from echomine.pipeline.training_file import read_training_file
+
+CONFIGS = Path(__file__).parent / "configs"
+SETS = {DrawnKind.BEATS: (400, 11), DrawnKind.VIEWS: (1600, 12)}
+SHOWN = {
+    "views": ("accuracy", "balanced_accuracy", "auroc"),
+    "sunnybrook": ("dice_LV",),
+    "camus": ("dice", "dice_LV", "dice_myocardium", "dice_LA", "hausdorff_mm_LV"),
+    "envelope": ("dice_envelope",),
+    "beats": ("box_map50", "box_map", "mask_map50"),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--real", type=Path, help="folder of the real data; without it, synthetic rows alone")
+    parser.add_argument("--only", default="", help="a word in the names of the rows")
+    parser.add_argument("--out", type=Path, default=Path("image-training"))
+    arguments = parser.parse_args()
+    os.environ["ECHOMINE_REAL_DATA"] = str(arguments.real or "")
+    os.environ["ECHOMINE_TRAINING_SETS"] = str(arguments.out / "sets")
+    _draw(arguments.out / "sets")
+    rows = []
+    for path in sorted(CONFIGS.glob("*.toml")):
+        synthetic = "TRAINING_SETS" in path.read_text(encoding="utf-8")
+        if arguments.only in path.stem and (synthetic or arguments.real):
+            rows.append(_row(path, arguments.out))
+            print(_line(rows[-1]), flush=True)
+    print(
+        "\n" + "\n".join(["| network | pictures | parameters | on the test part | minutes |", "|---|---|---|---|---|"])
+    )
+    print("\n".join(_line(row) for row in rows))
+
+
+def _draw(sets: Path) -> None:
+    for kind, (count, seed) in SETS.items():
+        if not (sets / kind).exists():
+            draw_training_set(kind, sets / kind, count=count, seed=seed)
+
+
+def _row(path: Path, out: Path) -> dict[str, Any]:
+    kept = out / "rows" / f"{path.stem}.json"
+    if kept.exists():
+        row: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+        return row
+    file, start = read_training_file(path), time.monotonic()
+    try:
+        result = train(out / "workspace", file)
+    except EchomineError as error:
+        return {"name": path.stem, "network": file.model.network.name, "failed": str(error)}
+    model, _ = load_model(out / "workspace", file.name)
+    assert result.scores is not None
+    row = {
+        "name": path.stem,
+        "network": file.model.network.name,
+        "parameters": sum(part.numel() for part in model.network.parameters()),
+        "figures": {name: words_of(one) for name, one in result.scores.figures.items()},
+        "test": f"{result.scores.items} of {result.scores.groups} patients",
+        "minutes": round(result.minutes, 1),
+        "minutes_in_all": round((time.monotonic() - start) / 60, 1),
+    }
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps(row, indent=1), encoding="utf-8")
+    return row
+
+
+def _line(row: dict[str, Any]) -> str:
+    if "failed" in row:
+        return f"| {row['network']} | {row['name']} | | {row['failed']} | |"
+    wanted = next(names for word, names in SHOWN.items() if row["name"].startswith(word))
+    figures = ", ".join(f"{name} {row['figures'][name]}" for name in wanted if name in row["figures"])
+    data = f"{row['name'].split('_')[0]}, {row['test']}"
+    return f"| {row['network']} | {data} | {row['parameters']:,} | {figures} | {row['minutes']} |"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,234 @@
+"""Image models end to end on generated pictures: train, judge, use, resume after a kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from PIL import Image
+
+from echomine.archive.workspace import Workspace
+from echomine.domain.errors import ArtifactError, ConfigurationError, UsageError
+from echomine.domain.vocabulary import Split
+from echomine.metrics.structures import dice
+from echomine.pipeline.image_models import evaluate, load_model, train
+from echomine.pipeline.training_file import TrainingFile, read_training_file, training_file
+from echomine.pipeline.use_image_model import PredictionRequest, predict
+
+SIZE = 40
+TABLES = {
+    "name": "disc",
+    "data": {"kind": "nifti", "path": "unused", "labels": {"disc": 1}},
+    "split": {"validation": 0.2, "test": 0.2},
+    "evaluation": {"repeats": 20},
+    "network": {"name": "unet", "width": 4},
+    "input": {"size": [SIZE, SIZE]},
+    "training": {"epochs": 8, "batch_size": 4, "repeats": 4, "learning_rate": 0.02, "precision": "32"},
+}
+
+
+def disc_picture(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    middle = rng.uniform(14, 26, size=2)
+    mask = np.hypot(*(np.mgrid[:SIZE, :SIZE] - middle[:, None, None])) < 8
+    return (60 + 130 * mask + rng.normal(0, 10, mask.shape)).clip(0, 255).astype(np.uint8), mask.astype(np.uint8)
+
+
+def write_volumes(folder: Path, patients: int = 10, slices: int = 2) -> Path:
+    rng = np.random.default_rng(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(patients):
+        pairs = [disc_picture(rng) for _ in range(slices)]
+        for suffix, rows in (("", [one for one, _ in pairs]), ("_gt", [one for _, one in pairs])):
+            image = nibabel.Nifti1Image(np.stack(rows, axis=2), np.diag([0.5, 2.0, 5.0, 1.0]))
+            image.header.set_xyzt_units("mm")
+            nibabel.save(image, folder / f"p{number}_x{suffix}.nii.gz")
+    return folder
+
+
+def as_toml(tables: dict[str, object], path: Path) -> Path:
+    lines = [f"{key} = {json.dumps(value)}" for key, value in tables.items() if not isinstance(value, dict)]
+    for name, table in tables.items():
+        if isinstance(table, dict):
+            lines.append(f"[{name}]")
+            lines += [
+                f"{key} = {{ {', '.join(f'{k} = {v}' for k, v in value.items())} }}"
+                if isinstance(value, dict)
+                else f"{key} = {json.dumps(value)}"
+                for key, value in table.items()
+            ]
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.fixture(scope="module")
+def disc_model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, TrainingFile]:
+    folder = tmp_path_factory.mktemp("discs")
+    data, workspace, file = write_volumes(folder / "data"), folder / "workspace", training_file(TABLES)
+    result = train(workspace, file, data=data)
+    assert result.problems == ()
+    return data, workspace, file
+
+
+def test_training_leaves_a_generation_and_a_report(disc_model):
+    _, workspace, file = disc_model
+    generation = Workspace.artifacts_of(workspace).load(file.kind)
+    assert set(generation.files) == {"image_model.json", "image_model.safetensors", "model.onnx"}
+    assert generation.seeds == {"seed": 0, "split": 0}
+    assert generation.metrics["dice"] > 0.85
+    folder = workspace / "image_models" / "disc"
+    card = (folder / "MODEL_CARD.md").read_text()
+    for words in ("Research use only", "| test | 4 | 2 |", "dice_disc", "hd95_mm_disc", "U-Net", "epochs in"):
+        assert words in card
+    assert Image.open(folder / "learning_curve.png").size[0] > 300
+    assert Image.open(folder / "test_overlays.png").size[0] > 300
+    assert any(folder.glob("logs/events*"))
+    assert not list((workspace / "training").rglob("*.resume"))
+
+
+def test_judging_again_gives_the_same_figures_and_onnx_too(disc_model):
+    data, workspace, file = disc_model
+    kept = json.loads((workspace / "image_models" / "disc" / "scores.json").read_text())
+    again, by_onnx = (evaluate(workspace, file, data=data, onnx=onnx) for onnx in (False, True))
+    assert again.document() == kept
+    assert by_onnx.figures["dice"].value == pytest.approx(again.figures["dice"].value, abs=0.01)
+    assert evaluate(workspace, file, data=data, part=Split.TRAIN).groups == 6
+    dice_mean = again.figures["dice"]
+    assert dice_mean.low <= dice_mean.value <= dice_mean.high
+    assert again.rows[0]["presence"] == "both"
+
+
+@pytest.mark.parametrize("onnx", [False, True])
+def test_volumes_get_masks_on_their_own_grid(disc_model, tmp_path, onnx):
+    data, workspace, file = disc_model
+    request = PredictionRequest(
+        model="disc", sources=(data / "p3_x.nii.gz",), out=tmp_path / "out", data=file.data, onnx=onnx
+    )
+    result = predict(workspace, request)
+    drawn, like = (nibabel.load(path) for path in (tmp_path / "out/masks/p3_x.nii.gz", data / "p3_x.nii.gz"))
+    truth = np.asarray(nibabel.load(data / "p3_x_gt.nii.gz").dataobj)
+    assert np.allclose(drawn.affine, like.affine)
+    assert dice(truth == 1, np.asarray(drawn.dataobj) == 1) > 0.85
+    row = result.rows[0]
+    assert row["disc_ml"] == pytest.approx(row["disc_pixels"] * 0.5 * 2.0 * 5.0 / 1000)
+    assert len(list((tmp_path / "out/overlays").iterdir())) == 2
+    assert (tmp_path / "out/predictions.csv").read_text().startswith("name,disc_pixels,disc_ml\n")
+
+
+def test_pictures_get_masks_and_bad_ones_are_listed(disc_model, tmp_path):
+    _, workspace, file = disc_model
+    picture, mask = disc_picture(np.random.default_rng(5))
+    Image.fromarray(picture).save(tmp_path / "good.png")
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    result = predict(
+        workspace, PredictionRequest(model="disc", sources=(tmp_path,), out=tmp_path / "out", data=file.data)
+    )
+    assert [(one.name, one.reason.value) for one in result.problems] == [("bad.png", "not_an_image")]
+    assert dice(mask == 1, np.asarray(Image.open(tmp_path / "out/masks/good.png")) == 1) > 0.8
+    assert "disc_mm2" not in result.rows[0]
+
+
+def test_pictures_without_spacing_have_no_distances(tmp_path):
+    rng = np.random.default_rng(1)
+    for number in range(6):
+        picture, mask = disc_picture(rng)
+        for name, values in (("images", picture), ("masks", mask)):
+            (tmp_path / "data" / name).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(values).save(tmp_path / "data" / name / f"p{number}_a.png")
+    tables = TABLES | {
+        "data": {"kind": "mask_folder", "path": "unused", "labels": {"disc": 1}},
+        "training": {**TABLES["training"], "epochs": 1, "repeats": 1},
+    }
+    with pytest.raises(UsageError, match=r"evaluation\.distances = false"):
+        train(tmp_path / "w", training_file(tables), data=tmp_path / "data")
+    result = train(
+        tmp_path / "w",
+        training_file(tables | {"evaluation": {"distances": False, "repeats": 20}}),
+        data=tmp_path / "data",
+    )
+    assert set(result.scores.figures) == {"dice_disc", "dice", "iou_disc", "iou"}
+
+
+def test_models_and_data_that_do_not_fit_are_told(disc_model, tmp_path):
+    data, workspace, file = disc_model
+    with pytest.raises(ArtifactError, match="there are disc"):
+        load_model(workspace, "heart")
+    other = training_file(TABLES | {"data": {**TABLES["data"], "labels": {"LV": 1}}})
+    with pytest.raises(ArtifactError, match="was trained for disc"):
+        evaluate(workspace, other, data=data)
+    classifier = training_file(TABLES | {"network": {"name": "resnet18"}})
+    with pytest.raises(UsageError, match="resnet18 is for classification"):
+        train(tmp_path, classifier, data=data)
+    with pytest.raises(UsageError, match="not set"):
+        training_file(TABLES | {"data": {**TABLES["data"], "path": "$NOBODY_SET_THIS/x"}}).folder()
+    with pytest.raises(UsageError, match="no source"):
+        predict(workspace, PredictionRequest(model="disc", sources=(tmp_path,), out=tmp_path / "o", data=file.data))
+
+
+def test_a_toml_file_is_read_and_unknown_keys_list_the_known_ones(tmp_path):
+    path = as_toml({key: value for key, value in TABLES.items() if key != "name"}, tmp_path / "disc.toml")
+    assert read_training_file(path) == training_file(TABLES)
+    for change, words in (
+        ({"datum": {}}, "known are .*data"),
+        ({"data": {**TABLES["data"], "colour": 1}}, "known are .*labels"),
+        ({"split": {"train": 0.5}}, "known are .*validation"),
+        ({"evaluation": {"repeats": 1}}, "10 or more"),
+    ):
+        with pytest.raises(ConfigurationError, match=words):
+            training_file(TABLES | change)
+    with pytest.raises(UsageError, match="TOML"):
+        read_training_file(tmp_path / "none.toml")
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_where_it_was(disc_model, tmp_path):
+    """kill -9 after some epochs; the same command ends with the weights of the run that was not killed."""
+    data, workspace, file = disc_model
+    config = as_toml(TABLES, tmp_path / "disc.toml")
+    command = [sys.executable, "-m", "echomine", "models", "train", "--config", str(config), "--data", str(data)]
+    command += ["--workspace", str(tmp_path / "w"), "--json"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+    checkpoint = tmp_path / "w" / "training" / "disc" / "image_model.resume"
+    deadline = time.monotonic() + 240
+    while not checkpoint.exists() and child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    child.send_signal(signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    assert checkpoint.exists()
+    done = subprocess.run(command, capture_output=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["model"] == "disc"
+    kept, resumed = (Workspace.artifacts_of(place).load(file.kind) for place in (workspace, tmp_path / "w"))
+    assert json.loads(done.stdout)["scores"]["figures"]["dice"]["value"] == pytest.approx(
+        kept.metrics["dice"], abs=0.02
+    )
+    assert set(resumed.files) == set(kept.files)
+    assert not checkpoint.exists()
+
+
+@pytest.mark.slow
+def test_the_flow_and_the_commands(disc_model, tmp_path):
+    data, workspace, _ = disc_model
+    config = as_toml(TABLES, tmp_path / "disc.toml")
+
+    def run(*arguments: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "echomine", "models", *arguments], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, done.stderr
+        return done.stdout + done.stderr
+
+    shared = ("--config", str(config), "--workspace", str(workspace))
+    assert json.loads(run("evaluate", *shared, "--data", str(data), "--json"))["groups"] == 2
+    assert "dice_disc" in run("evaluate", *shared, "--data", str(data), "--onnx")
+    out = run("predict", str(data / "p0_x.nii.gz"), *shared, "--out", str(tmp_path / "o"), "--no-overlays", "--json")
+    assert json.loads(out)["predictions"][0]["disc_pixels"] > 50
+    assert "there is no folder" in run("evaluate", *shared, "--data", str(tmp_path / "none"), code=2)
+    drawn = json.loads(run("draw", "beats", "--out", str(tmp_path / "beats"), "--count", "3", "--json"))
+    assert drawn["pictures"] == 3
