@@ -49,6 +49,7 @@ def load_image_folder(config: DataConfig, folder: Path) -> LoadedSet:
             "`echomine export --format hf`"
         )
     named = [(split, place, row, _class_name(row, config)) for split, place, row in rows]
+    named = [row for row in named if not config.classes or not isinstance(row[3], str) or row[3] in config.classes]
     classes = tuple(sorted({name for *_, name in named if isinstance(name, str)}))
     return collected(_reads(named, classes, config), classes)
 

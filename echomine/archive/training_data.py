@@ -30,6 +30,7 @@ class DataConfig:
         path: Folder; ``$NAME`` in it is taken from the environment.
         labels: Of masks: name of each structure to its value.
         label: Of an image folder with metadata: ``coarse`` for valve and flow of the labels, or a field's name.
+        classes: Of an image folder: only pictures of these classes; empty takes all.
         group: Regular expression whose first group, in the file name, is the patient or case; empty takes what the
             data set states, else all before the first underscore.
         pattern: Only files whose name matches, such as ``*_4CH_*``.
@@ -44,6 +45,7 @@ class DataConfig:
     path: str
     labels: Mapping[str, int] = field(default_factory=dict)
     label: str = ""
+    classes: tuple[str, ...] = ()
     group: str = ""
     pattern: str = "*"
     images: str = "images"

@@ -213,5 +213,5 @@ def check_learnable(training: Sequence[Sample], classes: Sequence[str]) -> None:
     if missing:
         raise UsageError(
             f"no training picture shows {', '.join(missing)}: every mask or label of it is empty; give some, or leave "
-            "the class out"
+            "it out of data.labels or data.classes"
         )

@@ -39,6 +39,11 @@ def disc_picture(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return (60 + 130 * mask + rng.normal(0, 10, mask.shape)).clip(0, 255).astype(np.uint8), mask.astype(np.uint8)
 
 
+def opened(path: Path) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
 def write_volumes(folder: Path, patients: int = 10, slices: int = 2) -> Path:
     rng = np.random.default_rng(0)
     folder.mkdir(parents=True, exist_ok=True)
@@ -85,8 +90,8 @@ def test_training_leaves_a_generation_and_a_report(disc_model):
     card = (folder / "MODEL_CARD.md").read_text()
     for words in ("Research use only", "| test | 4 | 2 |", "dice_disc", "hd95_mm_disc", "U-Net", "epochs in"):
         assert words in card
-    assert Image.open(folder / "learning_curve.png").size[0] > 300
-    assert Image.open(folder / "test_overlays.png").size[0] > 300
+    assert opened(folder / "learning_curve.png").shape[1] > 300
+    assert opened(folder / "test_overlays.png").shape[1] > 300
     assert any(folder.glob("logs/events*"))
     assert not list((workspace / "training").rglob("*.resume"))
 
@@ -129,7 +134,7 @@ def test_pictures_get_masks_and_bad_ones_are_listed(disc_model, tmp_path):
         workspace, PredictionRequest(model="disc", sources=(tmp_path,), out=tmp_path / "out", data=file.data)
     )
     assert [(one.name, one.reason.value) for one in result.problems] == [("bad.png", "not_an_image")]
-    assert dice(mask == 1, np.asarray(Image.open(tmp_path / "out/masks/good.png")) == 1) > 0.8
+    assert dice(mask == 1, opened(tmp_path / "out/masks/good.png") == 1) > 0.8
     assert "disc_mm2" not in result.rows[0]
 
 
@@ -213,6 +218,38 @@ def test_a_killed_training_goes_on_where_it_was(disc_model, tmp_path):
 
 
 @pytest.mark.slow
+def test_exported_labels_train_a_classifier(mined_workspace, tmp_path):
+    """The loop closes: what echomine labelled becomes a data set, and the data set a classifier."""
+    from echomine.archive.image_folders import COARSE_NAMES
+    from echomine.archive.training_data import DataConfig
+    from echomine.archive.training_sets import load_training_set
+    from echomine.pipeline.export_labels import ExportRequest, export_labels
+
+    workspace = Workspace.open(mined_workspace.workspace, create=False)
+    export_labels(workspace, ExportRequest(form="hf", out=tmp_path / "set", abstained=True))
+    workspace.close()
+    data = {"kind": "image_folder", "path": "unused", "label": "valve_of", "grid": [32, 32]}
+    for part in (tmp_path / "set").glob("*/metadata.jsonl"):
+        rows = [json.loads(line) for line in part.read_text().splitlines()]
+        for row in rows:
+            row["valve_of"] = row["labels"][0]["valve"]
+            row["labels"] = [one | {"abstained": False} for one in row["labels"]]
+        part.write_text("\n".join(json.dumps(row) for row in rows))
+    coarse = load_training_set(DataConfig(**data | {"label": "coarse", "grid": (32, 32)}), tmp_path / "set")
+    assert set(coarse.samples.classes) <= set(COARSE_NAMES)
+    tables = TABLES | {
+        "data": data,
+        "network": {"name": "spectral_net"},
+        "input": {"size": [32, 32], "with_axis": True},
+        "training": {**TABLES["training"], "epochs": 3, "repeats": 1},
+    }
+    result = train(tmp_path / "w", training_file(tables), data=tmp_path / "set")
+    assert 0 <= result.scores.figures["accuracy"].value <= 1
+    assert result.scores.groups > 1
+    assert sum(map(sum, result.scores.counts["confusion"])) == result.scores.items
+
+
+@pytest.mark.slow
 def test_the_flow_and_the_commands(disc_model, tmp_path):
     data, workspace, _ = disc_model
     config = as_toml(TABLES, tmp_path / "disc.toml")
@@ -222,7 +259,7 @@ def test_the_flow_and_the_commands(disc_model, tmp_path):
             [sys.executable, "-m", "echomine", "models", *arguments], capture_output=True, text=True, check=False
         )
         assert done.returncode == code, done.stderr
-        return done.stdout + done.stderr
+        return done.stdout if "--json" in arguments else done.stdout + done.stderr
 
     shared = ("--config", str(config), "--workspace", str(workspace))
     assert json.loads(run("evaluate", *shared, "--data", str(data), "--json"))["groups"] == 2
