@@ -19,7 +19,7 @@ from echomine.domain.errors import ArtifactError, ConfigurationError
 from echomine.learning.checkpoints import CheckpointFile
 from echomine.learning.images import device_of
 from echomine.learning.picture_augmentation import PictureAugmentation
-from echomine.learning.picture_batches import PictureBatches, PlacedPicture, place
+from echomine.learning.picture_batches import PictureBatches, PlacedPicture, place, with_proposals
 from echomine.learning.picture_losses import LossConfig
 from echomine.learning.picture_tasks import as_objects, make_task
 from echomine.learning.placement import InputConfig, Placement, unit_pixels, with_axis
@@ -27,6 +27,8 @@ from echomine.learning.precision import uses_bf16
 from echomine.learning.samples import LabelMap, Sample, check_learnable
 from echomine.learning.training import ProgressCallback, TrainingPlan, TrainingSummary, fit
 from echomine.metrics.boxes import PictureObjects
+from echomine.models.detection.fast_rcnn import FastRcnn
+from echomine.models.detection.rcnn import Rcnn
 from echomine.models.entries import Task
 from echomine.models.registry import NETWORKS, create, network_config
 from echomine.models.weights import load_pretrained, load_weights, weights_to_bytes
@@ -287,16 +289,16 @@ def train_image_model(  # noqa: PLR0913 - what a training run is made of
     """
     check_learnable(training, classes)
     task = config.network.task
+    network = _start_network(config, classes, seed, pretrained)
     source = PictureBatches(
         task=task,
-        training=[place(sample, config.input) for sample in training],
-        validation_set=[place(sample, config.input) for sample in validation],
+        training=_placed(training, config.input, network),
+        validation_set=_placed(validation, config.input, network),
         config=config.input,
         augmentation=config.augmentation,
         batch_size=config.training.batch_size,
         repeats=config.training.repeats,
     )
-    network = _start_network(config, classes, seed, pretrained)
     learning = make_task(task, classes, config.loss, config.training.monitor)
     checkpoint = checkpoint_dir and CheckpointFile(
         checkpoint_dir / "image_model.resume", _fingerprint(config, classes, seed, source)
@@ -311,7 +313,23 @@ def train_image_model(  # noqa: PLR0913 - what a training run is made of
         log_dir=log_dir,
         on_progress=on_progress,
     )
+    if isinstance(network, Rcnn):
+        network.finish(*_whole(source))
     return ImageModel(config, tuple(classes), network, summary)
+
+
+def _placed(samples: Sequence[Sample], config: InputConfig, network: nn.Module) -> list[PlacedPicture]:
+    """Samples on the input, with proposals where the network looks for none itself."""
+    placed = [place(sample, config) for sample in samples]
+    if not isinstance(network, FastRcnn | Rcnn):
+        return placed
+    return [with_proposals(picture, network.search, config) for picture in placed]
+
+
+def _whole(source: PictureBatches) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
+    """All training pictures as they are, with their targets."""
+    images = [with_axis(picture.image.float(), source.config) for picture in source.training]
+    return images, [picture.target for picture in source.training]
 
 
 def largest_pieces(labels: LabelMap) -> LabelMap:

@@ -14,6 +14,8 @@ from echomine.learning.placement import InputConfig, Placement, unit_pixels, wit
 from echomine.learning.samples import Sample
 from echomine.learning.training import Batch
 from echomine.metrics.boxes import PictureObjects
+from echomine.models.detection.fast_rcnn import PROPOSALS, propose
+from echomine.models.detection.selective_search import SelectiveSearchConfig
 from echomine.models.entries import Task
 
 _LEAST_BOX_SIDE_PX = 1.0
@@ -48,6 +50,12 @@ def place(sample: Sample, config: InputConfig) -> PlacedPicture:
     if target is None:
         raise ItemError(Reason.BAD_TARGET, f"{sample.name} has no label: give it one or leave it out of the training")
     return PlacedPicture(image, torch.tensor(target))
+
+
+def with_proposals(picture: PlacedPicture, search: SelectiveSearchConfig, config: InputConfig) -> PlacedPicture:
+    """The picture with the regions that a network without a proposal network is to look at, found once for all."""
+    boxes = propose(with_axis(picture.image.float(), config), search)
+    return PlacedPicture(picture.image, picture.target | {PROPOSALS: boxes.float()})
 
 
 def _placed_objects(objects: PictureObjects, where: Placement) -> dict[str, Tensor]:

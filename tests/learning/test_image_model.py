@@ -229,3 +229,26 @@ def test_a_damaged_onnx_file_is_told():
 
     with pytest.raises(ArtifactError, match="train again"):
         OnnxNetwork(b"no onnx")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("fast_rcnn", {"backbone": "resnet18_fpn", "norm": "group", "min_size": SIZE, "max_size": SIZE, "hidden": 32}),
+        ("rcnn", {"network": "resnet18"}),
+    ],
+)
+def test_networks_with_proposals_from_outside_run_on_the_same_path(name, settings):
+    config = image_model_config(
+        {
+            "network": {"name": name, **settings},
+            "input": {"size": [SIZE, SIZE]},
+            "training": {"epochs": 1, "batch_size": 2, "precision": "32"},
+        }
+    )
+    model = train_image_model(objects_of(discs(4)), [], ("disc",), config, seed=0)
+    found = list(model.objects(objects_of(discs(2, seed=5))))
+    assert all(one.boxes.shape == (len(one.scores), 4) for one in found)
+    again = ImageModel.from_files(model.to_files())
+    assert np.allclose(next(again.objects(discs(1))).scores, next(model.objects(discs(1))).scores)
