@@ -60,15 +60,15 @@ def replaced_lesions(
 
     ``Severe aortic stenosis, status post AVR`` and ``AVR for aortic stenosis`` both speak of a stenosis that was.
     """
+    lesions = [s for s in statements if s.disease in _REPLACEABLE]
+    gone = set(_treated_before(lesions, *_repairs(view, scopes)))
     devices = [
         s for s in statements if s.disease == Disease.PROSTHESIS and strongest(scopes, *s.head) not in _NOT_THERE
     ]
-    lesions = [s for s in statements if s.disease in _REPLACEABLE] if devices else []
-    gone: set[tuple[int, int]] = set()
     for device in devices:
         own = [lesion for lesion in lesions if lesion.valve == device.valve]
         gone.update(_reasons_after(view, own, device))
-        gone.update(_treated_before(own, device, scopes))
+        gone.update(_treated_before(own, *_cues_of(device, scopes)))
     return frozenset(gone)
 
 
@@ -84,11 +84,19 @@ def _reasons_after(view: SentenceView, lesions: Sequence[Statement], device: Sta
             place = lesion.head[1]
 
 
-def _treated_before(
-    lesions: Sequence[Statement], device: Statement, scopes: Sequence[Scope]
-) -> Iterator[tuple[int, int]]:
+def _cues_of(device: Statement, scopes: Sequence[Scope]) -> list[int]:
+    """First tokens of ``status post`` and the like before a device."""
+    return [scope.cue_first for scope in scopes if scope.value == AFTER and scope.first <= device.head[1]]
+
+
+def _repairs(view: SentenceView, scopes: Sequence[Scope]) -> list[int]:
+    """First tokens of ``status post`` and the like before a repair."""
+    after = [scope for scope in scopes if scope.value == AFTER]
+    return [s.cue_first for s in after if not view.lists.repairs.isdisjoint(view.words[s.first : s.first + _NEAR])]
+
+
+def _treated_before(lesions: Sequence[Statement], *cues: int) -> Iterator[tuple[int, int]]:
     """Lesions listed just before what was done for them: ``severe MS, moderate MR, status post MVR``."""
-    cues = [s.cue_first for s in scopes if s.value == AFTER and s.first <= device.head[1]]
     place = max(cues, default=-1)
     for lesion in reversed(lesions):
         if 0 < place - lesion.head[1] <= _NEAR:

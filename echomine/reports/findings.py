@@ -97,8 +97,13 @@ def _context_after(view: SentenceView, statements: list[Statement]) -> Context:
         named=before.named | {statement.valve for statement in statements},
         said=tuple(statements) or before.said,
         age=age,
+        by_noun=before.by_noun if age else any(_is_noun(mention) for mention in view.mentions),
         of_a_heart=before.of_a_heart or bool(statements) or any(_is_of_a_heart(m) for m in view.mentions),
     )
+
+
+def _is_noun(mention: Mention) -> bool:
+    return mention.kind is Kind.VALVE and mention.term.form != "adjective"
 
 
 def _is_of_a_heart(mention: Mention) -> bool:

@@ -15,6 +15,7 @@ QUALITY = "quality"
 
 _FARTHEST_GRADE = 8
 _FARTHEST_VALVE = 12
+_NEVER_SHARED = frozenset({"flail"})
 _UNGRADED = frozenset({Disease.PROSTHESIS, Disease.VEGETATION})
 
 
@@ -128,7 +129,7 @@ def rightwards(view: SentenceView, head: Mention) -> tuple[tuple[str, ...], int]
             place += 1
         elif mention.kind is Kind.VALVE and led and _is_place(view, mention):
             return view.group_from(mention)
-        elif mention.kind is Kind.FILLER or _coordinates(view, mention) or _denies_next(view, mention):
+        elif mention.kind is Kind.FILLER or _leads_on(view, mention):
             led = led or word in view.lists.leading
             place = mention.last + 1
         else:
@@ -156,6 +157,12 @@ def _joins_heads(view: SentenceView, place: int) -> bool:
     if mention is None:
         return False
     return mention.kind is Kind.SEVERITY or _coordinates(view, mention) or _denies_next(view, mention)
+
+
+def _leads_on(view: SentenceView, mention: Mention) -> bool:
+    """Whether a lesion, or what is said of the first one, may stand before the valve: ``is not seen on the valve``."""
+    judged = mention.kind is Kind.CUE and mention.term.direction == "backward"
+    return judged or _coordinates(view, mention) or _denies_next(view, mention)
 
 
 def _denies_next(view: SentenceView, mention: Mention) -> bool:
@@ -256,10 +263,11 @@ def _ends_after(view: SentenceView, mention: Mention) -> bool:
     return after > view.last or view.words[after] in view.lists.grade_ends
 
 
-def shared_grade(view: SentenceView, head: Mention, coordinated: list[Statement]) -> str:
+def shared_grade(view: SentenceView, head: Mention, first: int, coordinated: list[Statement]) -> str:
     """The grade that a lesion shares with the one before it in a list: ``mild MR and TR``."""
-    if not coordinated or head.term.value in _UNGRADED:
+    if not coordinated or head.term.value in _UNGRADED or head.term.detail in _NEVER_SHARED:
         return ""
     before = coordinated[-1]
-    comma_only = view.words[head.first - 1] == "," and before.disease != head.term.value
+    another = (before.disease, before.detail) != (head.term.value, head.term.detail)
+    comma_only = view.words[first - 1] == "," and another
     return before.grade if not comma_only and before.first < before.head[0] else ""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from echomine.domain.vocabulary import Disease
 from echomine.reports.lexicon_files import Kind
 from echomine.reports.mentions import Mention
-from echomine.reports.sentence_view import ALL_VALVES, Rule, SentenceView, Statement
+from echomine.reports.sentence_view import ALL_VALVES, BLOCKING, Rule, SentenceView, Statement
 
 _FARTHEST = 12
 _GOING_ON = frozenset({"verb", "same"})
@@ -39,10 +39,17 @@ def normal_statements(view: SentenceView, mention: Mention) -> list[Statement]:
 
 
 def _excepted(view: SentenceView, mention: Mention) -> bool:
-    return any(
-        m.kind is Kind.STOP and m.first > mention.last and view.words[m.first] in view.lists.exceptives
-        for m in view.mentions
-    )
+    """Whether something is excepted: ``normal except for``, ``aside from mild MR, normal``, ``otherwise normal``."""
+    stops = [m for m in view.mentions if m.kind is Kind.STOP and not _words(view, m).isdisjoint(view.lists.exceptives)]
+    lesions = [m.first for m in view.mentions if m.kind is Kind.LESION]
+    after = any(stop.first > mention.last for stop in stops)
+    before = any(stop.last < lesion < mention.first for stop in stops for lesion in lesions)
+    otherwise = not view.lists.otherwise.isdisjoint(view.words[max(view.first, mention.first - 2) : mention.first])
+    return after or before or otherwise
+
+
+def _words(view: SentenceView, mention: Mention) -> set[str]:
+    return set(view.words[mention.first : mention.last + 1])
 
 
 def _stands_alone(view: SentenceView, mention: Mention) -> bool:
@@ -55,6 +62,9 @@ def _right(view: SentenceView, mention: Mention) -> _Called | None:
     place = mention.last + 1
     while place <= view.last:
         following = view.owner.get(place)
+        if following is not None and _is_listed_structure(view, following):
+            place = following.last + 2
+            continue
         if following is None or following.kind not in {Kind.FILLER, Kind.VALVE}:
             return None
         if following.kind is Kind.VALVE:
@@ -63,6 +73,12 @@ def _right(view: SentenceView, mention: Mention) -> _Called | None:
             return _Called(valves, mention.first, last) if noun and not _goes_on(view, last) else None
         place = following.last + 1
     return None
+
+
+def _is_listed_structure(view: SentenceView, mention: Mention) -> bool:
+    """Whether a chamber or vessel stands first in a list that a valve may close: ``normal left ventricle and ...``."""
+    listed = mention.kind is Kind.STRUCTURE and mention.term.value in BLOCKING
+    return listed and mention.last < view.last and view.separates(mention.last + 1)
 
 
 def _goes_on(view: SentenceView, last: int) -> bool:
@@ -125,6 +141,8 @@ def _carried(view: SentenceView, mention: Mention) -> _Called | None:
 def _belongs_to_motion(view: SentenceView, valve: Mention) -> bool:
     """Whether the subject is a motion or flow *of* the valve: ``opening of the aortic valve is normal``."""
     return any(
-        m.kind is Kind.STRUCTURE and 0 < valve.first - m.last <= 4 and view.words[m.last + 1] not in {",", "and"}
+        m.kind is Kind.STRUCTURE
+        and 0 < valve.first - m.last <= 4
+        and not view.lists.prepositions.isdisjoint(view.words[m.last + 1 : valve.first])
         for m in view.mentions
     )

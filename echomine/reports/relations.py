@@ -56,7 +56,7 @@ class SentenceReader:
         elif not valves:
             names, rule, last = self._valves_of(head, phrase.first, coordinated)
             valves = tuple((valve, phrase.grade) for valve in names)
-        valves, grade_rule = self._graded(head, last, valves, coordinated)
+        valves, grade_rule = self._graded(head, (phrase.first, last), valves, coordinated)
         return [
             Statement(
                 valve,
@@ -87,16 +87,17 @@ class SentenceReader:
         return place <= view.last and view.words[place] in view.lists.ailments
 
     def _graded(
-        self, head: Mention, last: int, valves: tuple[tuple[str, str], ...], coordinated: list[Statement]
+        self, head: Mention, place: tuple[int, int], valves: tuple[tuple[str, str], ...], coordinated: list[Statement]
     ) -> tuple[tuple[tuple[str, str], ...], Rule]:
-        """The valves of a lesion with their grades, and where the grades come from."""
+        """The valves of a lesion at tokens ``place`` with their grades, and where the grades come from."""
+        first, last = place
         if head.term.value in _UNGRADED or head.term.detail == TYPING:
             return tuple((valve, "") for valve, _ in valves), Rule.NONE
         changed = self._is_changed(last) and grade_after(self.view, last)
         if any(grade for _, grade in valves) and not changed:
             return valves, Rule.NOUN_PHRASE
         after = grade_after(self.view, head.last) or grade_after(self.view, last)
-        grade = after or shared_grade(self.view, head, coordinated)
+        grade = after or shared_grade(self.view, head, first, coordinated)
         return tuple((valve, grade) for valve, _ in valves), Rule.AFTER if after else Rule.LIST
 
     def _is_changed(self, last: int) -> bool:
@@ -152,7 +153,8 @@ class SentenceReader:
     def _carried(self, head: Mention) -> tuple[str, ...]:
         view = self.view
         percent = head.term.value == Disease.STENOSIS and "%" in view.words[view.first : view.last + 1]
-        never = self._is_far_device(head) or head.term.detail in _NEVER_CARRIED
+        loose = head.term.value == Disease.VEGETATION and not view.context.by_noun
+        never = loose or self._is_far_device(head) or head.term.detail in _NEVER_CARRIED
         return () if percent or never or view.blocked(head.last + 3) else view.context.subject
 
     def _is_far_device(self, head: Mention) -> bool:

@@ -99,7 +99,7 @@ class _ScopeReader:
             if stops or new_item or self._is_new_subject(later):
                 last = mention.first - 1
                 break
-        if cue.term.value == Assertion.HYPOTHETICAL:
+        if cue.term.value in {Assertion.HYPOTHETICAL, Assertion.POSSIBLE}:
             last = self._before_reason(cue.last + 1, last)
         return self._before_new_clause(cue.last + 1, last)
 

@@ -66,6 +66,7 @@ class Context(NamedTuple):
         named: All valves named so far in the report.
         said: Statements of the last sentence that made any.
         age: Sentences since a valve was named.
+        by_noun: Whether the subject is a valve itself, not only the place of a lesion.
         of_a_heart: Whether a valve or a chamber has been named so far.
     """
 
@@ -73,6 +74,7 @@ class Context(NamedTuple):
     named: frozenset[str] = frozenset()
     said: tuple[Statement, ...] = ()
     age: int = 0
+    by_noun: bool = False
     of_a_heart: bool = False
 
 

@@ -239,6 +239,14 @@ def test_findings_with_a_page_and_reasons(echomine: Callable[..., Ended], tmp_pa
     assert (shown.code, "the cue 'No'" in shown.out) == (0, True)
 
 
+def test_reports_without_their_patients(echomine: Callable[..., Ended], tmp_path: Path) -> None:
+    reports, out = tmp_path / "reports.jsonl", tmp_path / "clean.jsonl"
+    reports.write_text('{"id": "a", "patient": "4711", "text": "Mr. John Smith has MR."}\n', encoding="utf-8")
+    ended = echomine("deidentify", reports, "--out", out, "--workspace", tmp_path / "w", "--json")
+    assert (ended.code, ended.document["reports"], ended.document["replaced"]) == (0, 1, {"name": 1})
+    assert "Smith" not in out.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("options", [(), ("--html", "page.html"), ("--explain", "unknown")])
 def test_findings_without_a_place_to_write_is_wrong_usage(
     options: tuple[str, ...], echomine: Callable[..., Ended], tmp_path: Path
