@@ -52,6 +52,18 @@ PROCEDURES = {
     "MR": Code("25056-3", "LN", "MRI unspecified body region"),
     "US": Code("25061-3", "LN", "Ultrasound unspecified body region"),
 }
+MAY_BE_EMPTY = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyDate",
+    "StudyTime",
+    "AccessionNumber",
+    "StudyID",
+    "ReferringPhysicianName",
+)
+"""Attributes of patient and study that a report copies from its images, and that the standard lets be empty."""
 _LONGEST_CODE = 16
 
 
@@ -92,7 +104,7 @@ def write_structured_report(
         raise ItemError(Reason.FAILED, "a structured report needs one or more values and the images they are from")
     try:
         with QUIET:
-            document = _document(values, images, finding)
+            document = _document(values, [_completed(image) for image in images], finding)
             buffer = io.BytesIO()
             document.save_as(buffer, enforce_file_format=True)
     except (AttributeError, ValueError, TypeError, KeyError) as error:
@@ -100,6 +112,15 @@ def write_structured_report(
             Reason.BROKEN_DICOM, f"the images lack what a structured report needs ({type(error).__name__})"
         ) from error
     write_bytes(path, buffer.getvalue())
+
+
+def _completed(image: Dataset) -> Dataset:
+    """A header in which what may be empty is there: files without names and dates often left it out altogether."""
+    whole = Dataset(image)
+    for name in MAY_BE_EMPTY:
+        if name not in whole:
+            setattr(whole, name, "")
+    return whole
 
 
 def _document(values: Sequence[ReportedValue], images: Sequence[Dataset], finding: str) -> ComprehensiveSR:

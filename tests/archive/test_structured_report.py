@@ -82,6 +82,16 @@ def test_the_reference_validator_finds_no_error(slices, tmp_path):
     assert errors == []
 
 
+def test_images_without_names_and_dates_will_do(slices, tmp_path):
+    for image in slices:
+        for name in ("PatientName", "PatientBirthDate", "StudyTime", "AccessionNumber", "PatientSex"):
+            if name in image:
+                delattr(image, name)
+    write_structured_report(tmp_path / "sr.dcm", VALUES, slices, finding="heart")
+    assert pydicom.dcmread(tmp_path / "sr.dcm").PatientBirthDate == ""
+    assert "PatientBirthDate" not in slices[0]
+
+
 def test_nothing_to_report_is_one_sentence(slices, tmp_path):
     for values, images in (((), slices), (VALUES, ())):
         with pytest.raises(ItemError, match="needs one or more values"):

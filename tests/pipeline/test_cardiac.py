@@ -4,6 +4,7 @@ import json
 
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -248,6 +249,38 @@ def test_calcium_without_a_mask_asks_what_to_score(tmp_path):
     result = quantify_calcium(CalciumRequest(scan=scan, everything=True))
     assert result.value("agatston_all_candidates") == pytest.approx(90)
     assert result.categories == ()
+
+
+def test_calcium_of_a_dicom_series_comes_with_a_structured_report(tmp_path, make_dicom):
+    values, mask = _chest()
+    folder = tmp_path / "series"
+    folder.mkdir()
+    for at in range(values.shape[2]):
+        data = make_dicom(
+            (values[..., at].T + 1024).astype(np.uint16),
+            regions=None,
+            SOPClassUID="1.2.840.10008.5.1.4.1.1.2",
+            SOPInstanceUID=f"1.2.3.{at + 1}",
+            SeriesInstanceUID="1.2.9",
+            Modality="CT",
+            PixelSpacing=[1, 1],
+            ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+            ImagePositionPatient=[0, 0, 3 * at],
+            RescaleSlope=1,
+            RescaleIntercept=-1024,
+        )
+        (folder / f"{at:02}.dcm").write_bytes(data)
+    plain = quantify_calcium(CalciumRequest(scan=folder, everything=True, out=tmp_path / "first"))
+    assert plain.value("agatston_all_candidates") == pytest.approx(90)
+    written = nibabel.load(plain.files["mask"])
+    assert np.array_equal(np.asarray(written.dataobj) > 0, mask > 0)
+    sites = tmp_path / "sites.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(mask, written.affine), sites)
+    result = quantify_calcium(CalciumRequest(scan=folder, mask=sites, out=tmp_path / "out"))
+    assert result.value("agatston_coronary") == pytest.approx(18)
+    report = pydicom.dcmread(result.files["structured_report"])
+    assert report.Modality == "SR"
+    assert report.PatientID == "MRN-77"
 
 
 def test_commands_print_json_alone(mr_files, echo_files, tmp_path):
