@@ -4,6 +4,7 @@ References:
     DICOM PS3.16 TID 1500, PS3.3 A.35.3 (Comprehensive SR).
 """
 
+import copy
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -116,7 +117,7 @@ def write_structured_report(
 
 def _completed(image: Dataset) -> Dataset:
     """A header in which what may be empty is there: files without names and dates often left it out altogether."""
-    whole = Dataset(image)
+    whole = copy.deepcopy(image)
     for name in MAY_BE_EMPTY:
         if name not in whole:
             setattr(whole, name, "")

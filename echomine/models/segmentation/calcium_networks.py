@@ -1,7 +1,7 @@
 """The two networks of Lessmann et al. for calcium in chest CT; untrained.
 
 The first looks at a voxel along three axes with dilated convolutions, whose receptive field is 131 pixels, and names
-its class; the second looks at each find again with a finer eye and drops false ones. Classes: background, LAD, LCX, RCA,
+its class; the second looks again at each find and drops false ones. Classes: background, LAD, LCX, RCA,
 aorta, aortic valve, mitral valve.
 
 References:
