@@ -121,7 +121,7 @@ def test_a_pdf_within_a_message(tmp_path):
         (ORU.replace("||F\r", "||X\r").replace("|||||F", "|||||X"), Reason.EMPTY_REPORT),
         (ORU.split("\rOBX")[0] + "\rOBX|1|ED|P||^application^pdf^Base64^%%%", Reason.UNDECODABLE),
         (ORU.split("\rOBX")[0] + "\rOBX|1|ED|P||^application^pdf^Base64^AAAA", Reason.UNDECODABLE),
-        (ORU.split("\rOBX")[0] + "\rOBX|1|TX|P||" + "a " * 600_000, Reason.TOO_LARGE),
+        (ORU.split("\rOBX")[0] + "\rOBX|1|TX|P||" + "a " * (9 << 20), Reason.TOO_LARGE),
     ],
 )
 def test_bad_messages(message, reason, tmp_path):
@@ -215,7 +215,7 @@ def test_bulk_export_lines_may_be_resources(tmp_path):
         (json.dumps(REPORT | {"status": "entered-in-error"}), Reason.EMPTY_REPORT),
         (json.dumps(REPORT | {"presentedForm": [{"contentType": "text/plain", "data": "%"}]}), Reason.UNDECODABLE),
         (json.dumps(REPORT | {"presentedForm": REPORT["presentedForm"][:1]}), Reason.UNDECODABLE),
-        (json.dumps(REPORT | {"presentedForm": [], "conclusion": "a " * 600_000}), Reason.TOO_LARGE),
+        (json.dumps(REPORT | {"presentedForm": [], "conclusion": "a " * (9 << 20)}), Reason.TOO_LARGE),
     ],
 )  # fmt: skip
 def test_bad_resources(document, reason, tmp_path):
@@ -312,7 +312,7 @@ def nested(depth):
         (dicom(), Reason.EMPTY_REPORT),
         (dicom(report_dicom.ENCAPSULATED_PDF), Reason.UNDECODABLE),
         (dicom(ContentSequence=[nested(report_dicom.MAX_DEPTH + 1)]), Reason.TOO_LARGE),
-        (dicom(ContentSequence=[content("TEXT", TextValue="x" * 1_100_000)]), Reason.TOO_LARGE),
+        (dicom(ContentSequence=[content("TEXT", TextValue="x" * (17 << 20))]), Reason.TOO_LARGE),
     ],
 )
 def test_bad_dicom_reports(data, reason, tmp_path):
