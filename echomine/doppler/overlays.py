@@ -15,6 +15,10 @@ Mask = NDArray[np.bool_]
 
 PRINT_SHARE = 0.93
 """Print is brighter than the brightest flow: nearly the top of the scale."""
+GLYPH_SHARE = 0.45
+SMALLEST_GLYPH_PX, LARGEST_GLYPH_PX = 5, 40
+FEWEST_LIT = 3
+"""A letter is a piece of these brightness, size and number of pixels as bright as print."""
 FEWEST_PIECES = 2
 """Bright lines of fewer glyphs may be speckle."""
 COLOUR_LEVELS = 45
@@ -44,7 +48,7 @@ def overlay_mask(pixels: Pixels, *, baseline_y: float | None = None, boxes: Iter
         (H, W), true where the pixel is not signal.
     """
     grey = _strongest(pixels)
-    mask = _coloured(pixels) | _print(grey)
+    mask = _coloured(pixels) | _print(grey) | _glyphs(grey)
     mask |= _level_lines(grey, baseline_y)
     mask |= _trace(grey, mask)
     for x0, y0, x1, y1 in boxes:
@@ -102,6 +106,20 @@ def _print(grey: Pixels) -> Mask:
         mask[max(0, y0 - 2) : y1 + 2, max(0, x0 - 2) : x1 + 2] = True
     for x0, y0, x1, y1 in _calipers(marks.strokes):
         mask[max(0, y0 - 1) : y1 + 1, max(0, x0 - 1) : x1 + 1] = True
+    return mask
+
+
+def _glyphs(grey: Pixels) -> Mask:
+    """Single letters: small pieces with print in them that stand free of the flow, however thin their strokes are."""
+    mask = np.zeros(grey.shape, dtype=np.bool_)
+    top = float(grey.max(initial=0))
+    bright = (grey >= GLYPH_SHARE * top).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(bright, connectivity=8)
+    lit = np.bincount(labels[grey >= PRINT_SHARE * top], minlength=count)
+    sizes = stats[:, (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT)]
+    small = (sizes.max(axis=1) <= LARGEST_GLYPH_PX) & (stats[:, cv2.CC_STAT_HEIGHT] >= SMALLEST_GLYPH_PX)
+    for x, y, width, height, _ in stats[1:][(small & (lit >= FEWEST_LIT))[1:]].tolist():
+        mask[max(0, y - 2) : y + height + 2, max(0, x - 2) : x + width + 2] = True
     return mask
 
 
