@@ -102,13 +102,17 @@ def _other_labels(workspace: Workspace, files: Sequence[ImageFile], labeller: st
 
 
 def _measured(file: ImageFile, others: Mapping[str, Sequence[Label]]) -> ImageResult:
-    record = file.record
     try:
-        display = read_known_display(file)
+        return _measurement(file, others)
     except ItemError as error:
         return _quarantined(file, error)
     except Exception as error:  # noqa: BLE001  one bad file never stops a batch
-        return _quarantined(file, ItemError(Reason.FAILED, f"reading it failed ({type(error).__name__})"))
+        failed = ItemError(Reason.FAILED, f"measuring it failed ({type(error).__name__}); please report this")
+        return _quarantined(file, failed)
+
+
+def _measurement(file: ImageFile, others: Mapping[str, Sequence[Label]]) -> ImageResult:
+    record, display = file.record, read_known_display(file)
     if record.calibration is None:
         return ImageResult(image_id=record.image_id, state=ItemState.ABSTAINED)
     retrieved = others.get(record.image_id, ())
