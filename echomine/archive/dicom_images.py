@@ -23,6 +23,7 @@ from echomine.domain.records import UltrasoundRegion
 from echomine.doppler.display import Pixels, brightness
 from echomine.doppler.region import Box, box_inside, calibration_of, choose_spectral_region
 
+WITHOUT_REGIONS = "it states no ultrasound regions, so nothing says where its display lies"
 RLE_LOSSLESS = "1.2.840.10008.1.2.5"
 """Its frames state no size; bytes that look like a JPEG marker occur in them by chance."""
 DEFLATED = frozenset({"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.8.1", "1.2.840.10008.1.2.4.95"})
@@ -63,6 +64,8 @@ logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # its warnings quote va
 def read_dicom(data: bytes, limits: ReadLimits) -> SourceImage:
     """The first frame of an ultrasound DICOM file that holds a spectral display.
 
+    A file without any region is given as a whole, ``region`` None: its display is still to be found.
+
     Raises:
         ItemError: With the reason why it cannot be mined.
     """
@@ -72,14 +75,16 @@ def read_dicom(data: bytes, limits: ReadLimits) -> SourceImage:
     frames = check_sizes(dataset, limits)
     rows, columns = int(dataset.Rows), int(dataset.Columns)
     regions = list(_regions(dataset))
-    chosen = choose_spectral_region(regions, rows=rows, columns=columns)
-    calibration = calibration_of(chosen.region, chosen.box)
+    chosen = choose_spectral_region(regions, rows=rows, columns=columns) if regions else None
+    calibration = calibration_of(chosen.region, chosen.box) if chosen else None
+    box = chosen.box if chosen else (0, 0, columns, rows)
     notes = [
         note
         for holds, note in (
             (frames > 1, f"the first of {frames} frames"),
-            (chosen.clipped, "the region reached beyond the image and was clipped"),
-            (calibration is None, "the region states no usable velocity scale: uncalibrated"),
+            (chosen is None, WITHOUT_REGIONS),
+            (chosen is not None and chosen.clipped, "the region reached beyond the image and was clipped"),
+            (chosen is not None and calibration is None, "the region states no usable velocity scale"),
         )
         if holds
     ]
@@ -88,10 +93,10 @@ def read_dicom(data: bytes, limits: ReadLimits) -> SourceImage:
         rows=rows,
         columns=columns,
         cut=lambda box: _eight_bit(frame[box[1] : box[3], box[0] : box[2]], dataset),
-        boxes=_shown_boxes(regions, rows=rows, columns=columns) or (chosen.box,),
-        spectral_box=chosen.box,
+        boxes=_shown_boxes(regions, rows=rows, columns=columns) or (box,),
+        spectral_box=box,
         identity=identity_of(dataset),
-        region=chosen.region,
+        region=chosen.region if chosen else None,
         calibration=calibration,
         notes=tuple(notes),
     )

@@ -1,13 +1,16 @@
-"""Pictures (PNG, JPEG): no tags, so the whole picture is one display without a scale."""
+"""Pictures (PNG, JPEG): no tags, so display and scale are read off the axes drawn on them."""
 
 import io
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from echomine.archive.source_images import Identity, ReadLimits, SourceImage
 from echomine.domain.errors import ItemError, Reason
+from echomine.doppler.axis import AxisReading, TextReader
+from echomine.doppler.axis_reading import read_axis
 from echomine.doppler.display import Pixels
+from echomine.doppler.picture_kind import no_display_because
 from echomine.doppler.region import SMALLEST_SIDE_PX
 
 PNG_MAGIC, JPEG_MAGIC = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
@@ -18,8 +21,40 @@ def is_picture(data: bytes) -> bool:
     return data.startswith((PNG_MAGIC, JPEG_MAGIC))
 
 
-def read_picture(data: bytes, limits: ReadLimits) -> SourceImage:
-    """The decoded picture.
+def read_picture(data: bytes, limits: ReadLimits, reader: TextReader) -> SourceImage:
+    """The picture with the display and the scale that its axes give; as a whole and without a scale where they don't.
+
+    Raises:
+        ItemError: As :func:`decoded_picture`; ``no_spectral_region`` for an empty screen, a photograph, colour Doppler.
+    """
+    pixels = decoded_picture(data, limits)
+    rows, columns = pixels.shape[:2]
+    axis = read_axis(pixels, reader)
+    box = axis.box or (0, 0, columns, rows)
+    if axis.box is None and (because := no_display_because(pixels)):
+        raise ItemError(Reason.NO_SPECTRAL_REGION, f"{because}; only spectral Doppler is mined")
+    return SourceImage(
+        rows=rows,
+        columns=columns,
+        cut=lambda box: pixels[box[1] : box[3], box[0] : box[2]].copy(),
+        boxes=(box, *axis.kept_boxes),
+        spectral_box=box,
+        identity=Identity(),
+        calibration=axis.calibration,
+        axis=axis,
+        notes=_notes(axis),
+    )
+
+
+def _notes(axis: AxisReading) -> tuple[str, ...]:
+    told = tuple(problem.message for problem in axis.problems)
+    if axis.calibration is None:
+        return ("a picture without tags: uncalibrated, and taken as one display as a whole", *told[:1])
+    return ("a picture without tags: its scale was read off its axes", *told)
+
+
+def decoded_picture(data: bytes, limits: ReadLimits) -> Pixels:
+    """The pixels of a PNG or JPEG, (H, W) or (H, W, 3), upright; of an animation the first frame.
 
     Raises:
         ItemError: ``too_large``, ``truncated``, ``bad_region`` (a few pixels only) or ``not_an_image``.
@@ -28,24 +63,13 @@ def read_picture(data: bytes, limits: ReadLimits) -> SourceImage:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as picture:
             _check_size(picture, limits)
             picture.load()
-            pixels = _eight_bit(picture)
+            return _eight_bit(ImageOps.exif_transpose(picture))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ItemError(Reason.TOO_LARGE, "the picture has more pixels than any ultrasound screen") from error
     except UnidentifiedImageError as error:
         raise ItemError(Reason.NOT_AN_IMAGE, "it starts as a PNG or JPEG but is none") from error
     except OSError as error:
         raise ItemError(Reason.TRUNCATED, "the picture is cut off or damaged; copy it again") from error
-    rows, columns = pixels.shape[:2]
-    box = (0, 0, columns, rows)
-    return SourceImage(
-        rows=rows,
-        columns=columns,
-        cut=lambda box: pixels[box[1] : box[3], box[0] : box[2]].copy(),
-        boxes=(box,),
-        spectral_box=box,
-        identity=Identity(),
-        notes=("a picture without tags: uncalibrated, and taken as one display as a whole",),
-    )
 
 
 def _check_size(picture: Image.Image, limits: ReadLimits) -> None:

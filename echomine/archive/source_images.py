@@ -6,6 +6,7 @@ from datetime import date
 
 from echomine.domain.records import Calibration, UltrasoundRegion
 from echomine.domain.vocabulary import DopplerMode
+from echomine.doppler.axis import AxisReading
 from echomine.doppler.display import Pixels
 from echomine.doppler.region import Box
 
@@ -51,6 +52,7 @@ class SourceImage:
         region: The DICOM item it was chosen by, None for a picture.
         calibration: Its scale, None when unknown.
         mode: Kind of Doppler when no region states it.
+        axis: What was read off its axes; None where the file states the scale.
         notes: What had to be assumed.
     """
 
@@ -63,4 +65,5 @@ class SourceImage:
     region: UltrasoundRegion | None = None
     calibration: Calibration | None = None
     mode: DopplerMode = DopplerMode.UNKNOWN
+    axis: AxisReading | None = None
     notes: tuple[str, ...] = ()

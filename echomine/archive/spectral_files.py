@@ -9,17 +9,22 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from echomine.archive import dicom_images, picture_images
+from echomine.archive.dicom_images import WITHOUT_REGIONS
 from echomine.archive.quiet_reading import QUIET
 from echomine.archive.safe_names import content_id, safe_uid
 from echomine.archive.source_images import Identity, ReadLimits, SourceImage
+from echomine.archive.text_masking import without_text
+from echomine.archive.text_recognition import default_text_reader
 from echomine.domain.errors import ItemError, Reason
 from echomine.domain.records import ImageRecord
+from echomine.doppler.axis import AxisReading, TextReader
+from echomine.doppler.axis_reading import read_axis
 from echomine.doppler.display import Pixels, SpectralDisplay, brightness
-from echomine.doppler.region import Box, blank_outside, mode_of
+from echomine.doppler.region import Box, blank_outside, has_frequency_scale, mode_of
 
 DEFAULT_LIMITS = ReadLimits()
 
@@ -50,6 +55,8 @@ class SpectralFile:
         identity: Patient and date as the file states them: for memory only.
         display: The display, cropped to its region.
         box: Where it stood in the image.
+        axis: What was read off its axes; None where the file states its scale. Its places count in the image.
+        picture: With ``axis``, the image blanked outside of the display and its axes.
         notes: What had to be assumed, plain sentences without identity.
     """
 
@@ -59,6 +66,8 @@ class SpectralFile:
     identity: Identity
     display: SpectralDisplay
     box: Box
+    axis: AxisReading | None = None
+    picture: Pixels | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -75,10 +84,13 @@ class MaskedPicture:
     box: Box
 
 
-def read_spectral_file(path: Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> SpectralFile:
+def read_spectral_file(
+    path: Path, *, limits: ReadLimits = DEFAULT_LIMITS, reader: TextReader | None = None
+) -> SpectralFile:
     """The spectral display of a DICOM file, PNG or JPEG.
 
-    The bytes are read once. A picture is one uncalibrated display as a whole. Of several frames the first is taken.
+    The bytes are read once. Display and scale of a picture, and of a DICOM file whose regions state none, are read off
+    its axes; a picture without readable axes is one uncalibrated display. Of several frames the first is taken.
 
     Raises:
         ItemError: With the reason, whatever is wrong with the file; the message names no path and no patient.
@@ -86,8 +98,9 @@ def read_spectral_file(path: Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> Sp
     data = read_bounded(path, limits=limits)
     digest = hashlib.sha256(data).hexdigest()
     with _item_errors(), QUIET:
-        image = _source_image(data, limits)
+        image = _source_image(data, limits, reader or default_text_reader())
         pixels = image.cut(image.spectral_box)
+        masked = _masked(image) if image.axis else None
     return SpectralFile(
         image_id=safe_uid(image.identity.sop_uid) or content_id(digest),
         content_sha256=digest,
@@ -99,6 +112,8 @@ def read_spectral_file(path: Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> Sp
             mode=mode_of(image.region) if image.region else image.mode,
         ),
         box=image.spectral_box,
+        axis=image.axis,
+        picture=masked,
         notes=image.notes,
     )
 
@@ -112,34 +127,99 @@ def read_known_display(file: ImageFile, *, limits: ReadLimits = DEFAULT_LIMITS) 
     Raises:
         ItemError: ``source_changed`` when the bytes are not those of then, or why they cannot be read.
     """
-    data, record = read_bounded(file.path, limits=limits), file.record
-    if hashlib.sha256(data).hexdigest() != record.content_sha256:
-        raise ItemError(Reason.SOURCE_CHANGED, "its content changed since it was taken in; ingest its source again")
+    data, record = _unchanged(file, limits), file.record
     with _item_errors(), QUIET:
         if picture_images.is_picture(data):
-            pixels = brightness(picture_images.read_picture(data, limits).cut(record.box))
+            x0, y0, x1, y1 = record.box
+            pixels = brightness(picture_images.decoded_picture(data, limits)[y0:y1, x0:x1].copy())
         else:
             pixels = dicom_images.brightness_of_known(data, record.box)
     return SpectralDisplay(pixels=pixels, calibration=record.calibration, mode=record.mode)
 
 
-def read_masked_picture(path: Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> MaskedPicture:
-    """The whole image of a spectral file, with everything outside its ultrasound regions blanked.
+def read_shown_pixels(file: ImageFile, *, limits: ReadLimits = DEFAULT_LIMITS) -> Pixels:
+    """The display of a catalogued image for showing or exporting, in its colours, without print but for axis numbers.
+
+    Raises:
+        ItemError: As :func:`read_known_display`.
+    """
+    data, (x0, y0, x1, y1) = _unchanged(file, limits), file.record.box
+    with _item_errors(), QUIET:
+        if picture_images.is_picture(data):
+            pixels = picture_images.decoded_picture(data, limits)[y0:y1, x0:x1]
+        else:
+            pixels = dicom_images.read_dicom(data, limits).cut(file.record.box)
+        return without_text(pixels)
+
+
+def _unchanged(file: ImageFile, limits: ReadLimits) -> bytes:
+    data = read_bounded(file.path, limits=limits)
+    if hashlib.sha256(data).hexdigest() != file.record.content_sha256:
+        raise ItemError(Reason.SOURCE_CHANGED, "its content changed since it was taken in; ingest its source again")
+    return data
+
+
+def read_masked_picture(
+    path: Path, *, limits: ReadLimits = DEFAULT_LIMITS, reader: TextReader | None = None
+) -> MaskedPicture:
+    """The whole image of a spectral file, blanked outside its regions and axes, and without print inside of them.
 
     Raises:
         ItemError: As :func:`read_spectral_file`.
     """
     data = read_bounded(path, limits=limits)
     with _item_errors(), QUIET:
-        image = _source_image(data, limits)
-        pixels = image.cut((0, 0, image.columns, image.rows))
-    return MaskedPicture(pixels=blank_outside(pixels, image.boxes), box=image.spectral_box)
+        reader = reader or default_text_reader()
+        image = _source_image(data, limits, reader)
+        kept = image.axis.kept_boxes if image.axis else ()
+        return MaskedPicture(pixels=without_text(_masked(image), kept=kept, reader=reader), box=image.spectral_box)
 
 
-def _source_image(data: bytes, limits: ReadLimits) -> SourceImage:
+def _source_image(data: bytes, limits: ReadLimits, reader: TextReader) -> SourceImage:
     if picture_images.is_picture(data):
-        return picture_images.read_picture(data, limits)
-    return dicom_images.read_dicom(data, limits)
+        return picture_images.read_picture(data, limits, reader)
+    return _with_axis(dicom_images.read_dicom(data, limits), reader)
+
+
+def _with_axis(image: SourceImage, reader: TextReader) -> SourceImage:
+    """A DICOM image that states no usable scale, with the one that its axes give.
+
+    Numbers of an axis stand outside of the region on many screens, so the whole frame is looked at; the region stays
+    the display. A file without any region is taken as a picture.
+    """
+    if image.calibration is not None:
+        return image
+    if image.region is not None and has_frequency_scale(image.region):
+        return replace(image, notes=(*image.notes, "uncalibrated"))
+    axis = read_axis(image.cut((0, 0, image.columns, image.rows)), reader)
+    if axis.box is None or not _overlap(axis.box, image.spectral_box):
+        return _without_axis(image, axis)
+    whole = image.region is None
+    shown = (axis.box, *axis.kept_boxes) if whole else image.boxes
+    return _by_axis(image, axis if whole else replace(axis, box=image.spectral_box), shown)
+
+
+def _without_axis(image: SourceImage, axis: AxisReading) -> SourceImage:
+    if image.region is None:
+        raise ItemError(Reason.NO_SPECTRAL_REGION, f"{WITHOUT_REGIONS}, and no velocity axis was found on it")
+    notes = (*image.notes, "no scale can be read off its axes either: uncalibrated")
+    return replace(image, axis=replace(axis, box=None, mps_per_px=None), notes=notes)
+
+
+def _masked(image: SourceImage) -> Pixels:
+    """The whole image, black outside its regions and axes."""
+    kept = image.axis.kept_boxes if image.axis else ()
+    return blank_outside(image.cut((0, 0, image.columns, image.rows)), (*image.boxes, *kept))
+
+
+def _by_axis(image: SourceImage, axis: AxisReading, boxes: tuple[Box, ...]) -> SourceImage:
+    notes = (*image.notes, "its scale was read off its axes", *(problem.message for problem in axis.problems))
+    box = axis.box or image.spectral_box
+    return replace(image, axis=axis, spectral_box=box, boxes=boxes, calibration=axis.calibration, notes=notes)
+
+
+def _overlap(box: Box, other: Box) -> bool:
+    return min(box[2], other[2]) > max(box[0], other[0]) and min(box[3], other[3]) > max(box[1], other[1])
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from echomine.doppler.region import Box
 
 MOST_WORDS = 24
 """Words of one column that are looked at; an axis has about ten numbers."""
+MOST_GROUPS = 60
+"""Groups of words below each other that are weighed, the largest first."""
 WIDEST_WORD = 6.0
 """Heights that a number or a unit may be wide."""
 LINE_SPACING = 1.7
@@ -52,12 +54,10 @@ def axis_columns(marks: Marks) -> list[Column]:
     equal distances, of one height, each beside a stroke.
     """
     words = [word for word in marks.words if word.body[2] - word.body[0] <= WIDEST_WORD * word.height]
-    seen: dict[tuple[int, ...], Column] = {}
-    for row in _below_each_other(words):
-        members = tuple(np.flatnonzero(row).tolist())
-        if len(members) > 1 and members not in seen:
-            seen[members] = _column([words[place] for place in members], marks.strokes)
-    ranked = sorted(seen.values(), key=lambda column: (-column.promise, -len(column.words), column.box))
+    members = {tuple(np.flatnonzero(row).tolist()) for row in _below_each_other(words)}
+    likely = sorted((group for group in members if len(group) > 1), key=lambda group: (-len(group), group))
+    seen = [_column([words[place] for place in group], marks.strokes) for group in likely[:MOST_GROUPS]]
+    ranked = sorted(seen, key=lambda column: (-column.promise, -len(column.words), column.box))
     return [
         column
         for place, column in enumerate(ranked)

@@ -14,7 +14,7 @@ LEAST_SCORE = 0.6
 """Print recognised with less is not taken for a number."""
 FEWEST_NUMBERS = 3
 """Two numbers lie on a line whatever they say; three can disagree."""
-_NUMBER = re.compile(r"^(?P<sign>[-+]*)(?P<number>\d{1,4}(?:\.\d{1,2})?|\.\d{1,2})$")
+_NUMBER = re.compile(r"^(?P<sign>[-+]*)(?P<number>(?:0|[1-9]\d{0,3})(?:\.\d{1,2})?|\.\d{1,2})$")
 _DASHES = str.maketrans({"–": "-", "—": "-", "−": "-", ",": ".", "·": ".", "[": "", "]": "", "(": "", ")": "", " ": ""})
 
 
@@ -100,6 +100,12 @@ def unit_of(text: str) -> AxisUnit | None:
     if re.search(r"cm/?[s5]|cm/", plain):
         return AxisUnit.CM_PER_S
     return AxisUnit.M_PER_S if re.search(r"m/[s5]", plain) else None
+
+
+def is_axis_print(text: str, score: float) -> bool:
+    """Whether a piece of print is a number of an axis, or a unit, and nothing else."""
+    plain = text.translate(_DASHES)
+    return score >= LEAST_SCORE and bool(_NUMBER.match(plain) or re.fullmatch(r"-*(cm/s|m/s)", plain))
 
 
 def line_through(numbers: Sequence[AxisNumber], *, tolerance_px: float) -> NumberLine | None:

@@ -10,8 +10,9 @@ from echomine.doppler.region import Box
 from echomine.doppler.time_axis import find_time_scale
 from echomine.doppler.velocity_axis import VelocityAxis, find_velocity_axis
 
-SHARES = (0.6, 0.8, 0.35)
-"""Brightness of print, as a share of the way from the ground to the brightest levels, in the order tried."""
+SHARES = ((0.6, 5), (0.35, 3), (0.8, 2))
+"""Brightness of print, as a share of the way from the ground to the brightest levels, in the order tried; and how many
+columns of print are read at it, so that the time of a picture without an axis is bounded."""
 
 
 def read_axis(pixels: Pixels, reader: TextReader) -> AxisReading:
@@ -25,9 +26,9 @@ def read_axis(pixels: Pixels, reader: TextReader) -> AxisReading:
     """
     sheet = sheet_of(pixels)
     problems: tuple[AxisProblem, ...] = ()
-    for share in SHARES:
+    for share, columns in SHARES:
         marks = marks_of(sheet, share)
-        found = find_velocity_axis(sheet, marks, reader)
+        found = find_velocity_axis(sheet, marks, reader, columns=columns)
         if isinstance(found, VelocityAxis):
             return _reading(sheet, marks, found, reader, pixels.shape[:2])
         problems = problems or found

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from echomine.doppler.axis import AxisSide
 from echomine.doppler.display import Pixels
-from echomine.doppler.marks import Sheet
+from echomine.doppler.marks import Sheet, percentiles
 from echomine.doppler.region import SMALLEST_SIDE_PX, Box
 
 GROUND_MARGIN = 10
@@ -75,10 +75,11 @@ def _baseline(sheet: Sheet, zero_row: float, print_px: float) -> _Baseline | Non
     reach = max(3, round(0.4 * print_px))
     first = max(0, round(zero_row) - reach)
     rows = sheet.grey[first : round(zero_row) + reach + 1].astype(np.int16)
+    ground = _ground(sheet)
     found = [
         (right - left, -abs(first + place - zero_row), first + place, left, right)
         for place, row in enumerate(rows)
-        for left, right in [_longest_line(row, _ground(sheet))]
+        for left, right in [_longest_line(row, ground)]
     ]
     if not found:
         return None
@@ -114,7 +115,7 @@ def _longest_run(on: NDArray[np.bool_], *, longest_gap: int, fill: float) -> tup
 
 
 def _ground(sheet: Sheet) -> float:
-    return float(np.percentile(sheet.grey[::4, ::4], 20))
+    return percentiles(sheet.grey, 20)[0]
 
 
 def _columns(

@@ -26,8 +26,8 @@ MOST_GLYPHS = 1500
 SIGN_GAP = 0.65
 """Heights between a minus sign and its number at most; in prints of fixed pitch it stands far off."""
 STROKE_LONGEST_PX, STROKE_THICKEST_PX = 40, 7
-CROP_MARGIN = 0.35
-"""Heights of ground around the print that is handed to a recogniser."""
+CROP_MARGINS = (0.45, 0.2)
+"""Heights of ground above and below, and beside, the print that is handed to a recogniser."""
 FAINT_SHARE = 0.35
 """Share of the brightness of a word that its fainter glyphs have."""
 SOLID = 0.7
@@ -145,10 +145,15 @@ def marks_of(sheet: Sheet, share: float) -> Marks:
     return Marks(tuple(words), Strokes(boxes[level], boxes[upright]))
 
 
+def percentiles(levels: Pixels, *shares: float) -> list[float]:
+    """Percentiles of levels by counting them, from every second row and column."""
+    counts = np.cumsum(np.bincount(levels[::2, ::2].ravel(), minlength=256))
+    return [float(np.searchsorted(counts, share / 100 * counts[-1])) for share in shares]
+
+
 def bright(sheet: Sheet, share: float) -> Pixels:
     """(h, w) 255 where the sheet is brighter than that share of the way from its background to its print."""
-    sample = sheet.grey[::2, ::2]
-    ground, top = float(np.median(sample)), float(np.percentile(sample, 99.9))
+    ground, top = percentiles(sheet.grey, 50, 99.9)
     level = ground + share * max(top - ground, 40.0)
     return np.asarray(cv2.threshold(sheet.grey, level, 255, cv2.THRESH_BINARY)[1])
 
@@ -184,9 +189,9 @@ def crop_of(sheet: Sheet, word: Word) -> Pixels:
     """The print of a word alone, on a margin of its ground, so that ticks beside it are not read as signs."""
     x0, y0, x1, y1 = word.box
     cut = sheet.grey[max(y0 - 1, 0) : y1 + 1, max(x0 - 1, 0) : x1 + 1]
-    margin = max(2, round(CROP_MARGIN * word.height))
+    above, beside = (max(2, round(share * word.height)) for share in CROP_MARGINS)
     ground = float(np.percentile(cut, 10))
-    return np.asarray(cv2.copyMakeBorder(cut, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=[ground]))
+    return np.asarray(cv2.copyMakeBorder(cut, above, above, beside, beside, cv2.BORDER_CONSTANT, value=[ground]))
 
 
 def _long_lines(mask: Pixels) -> Pixels:

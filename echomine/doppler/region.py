@@ -21,7 +21,7 @@ Box: TypeAlias = tuple[int, int, int, int]
 
 SPECTRAL_FORMAT = 3
 MODES: dict[int, DopplerMode] = {3: DopplerMode.PW, 4: DopplerMode.CW}
-UNITS_SECONDS, UNITS_CM_PER_S = 4, 7
+UNITS_SECONDS, UNITS_HERTZ, UNITS_CM_PER_S = 4, 5, 7
 FREQUENCY_SCALE_FLAG = 0b100
 
 SMALLEST_SIDE_PX = 32
@@ -59,6 +59,11 @@ def has_velocity_units(region: UltrasoundRegion) -> bool:
     """Whether the axes are seconds and cm/s, and not frequency."""
     units = (region.units_x, region.units_y) == (UNITS_SECONDS, UNITS_CM_PER_S)
     return units and not region.flags & FREQUENCY_SCALE_FLAG
+
+
+def has_frequency_scale(region: UltrasoundRegion) -> bool:
+    """Whether the item says that its axis counts frequency shifts, whose velocity nothing states."""
+    return bool(region.flags & FREQUENCY_SCALE_FLAG) or region.units_y == UNITS_HERTZ
 
 
 def mode_of(region: UltrasoundRegion) -> DopplerMode:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from echomine.doppler.axis import AxisProblem, AxisProblemCode, TextReader, TimeSource
 from echomine.doppler.display import Pixels
-from echomine.doppler.marks import Marks, Sheet, Word, crop_of
+from echomine.doppler.marks import Marks, Sheet, Word, crop_of, percentiles
 from echomine.doppler.region import Box
 
 BAND = (0.12, 0.22)
@@ -23,6 +23,8 @@ SHORTEST_SPAN = 0.35
 """Share of the width that the ticks cover at least."""
 COVERAGE, FIT = 0.75, 0.8
 """Share of places of the comb that are taken, and share of ticks that lie on it."""
+SURE_FIT = 0.95
+"""Product of the two from which no better comb is looked for."""
 PLACE_TOLERANCE_PX = 1.6
 TALLER = 1.3
 """A long tick is this many times as long as those between."""
@@ -124,8 +126,9 @@ def _best_comb(sheet: Sheet, box: Box) -> _Comb | None:
 def _comb_in(sheet: Sheet, band: tuple[int, int], box: Box, level: float) -> _Comb | None:
     """The most complete comb of strokes whose lower, or upper, ends lie in one row."""
     cut = sheet.grey[band[0] : band[1]]
-    ground = float(np.percentile(cut, 20))
-    top = float(np.percentile(sheet.grey[::2, ::2], 99.9))
+    if not cut.size:
+        return None
+    ground, top = percentiles(cut, 20)[0], percentiles(sheet.grey, 99.9)[0]
     _, mask = cv2.threshold(cut, ground + level * max(top - ground, 40.0), 255, cv2.THRESH_BINARY)
     count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     pieces = stats[1:count]
@@ -197,6 +200,8 @@ def _fitted(
         coverage, fit = len(taken) / (np.ptp(taken) + 1), float(on.mean())
         if coverage >= COVERAGE and fit >= FIT and (best is None or coverage * fit * len(taken) > best[3]):
             best = refined, on, places, coverage * fit * len(taken)
+            if coverage * fit >= SURE_FIT:
+                break
     return best
 
 

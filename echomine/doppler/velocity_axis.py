@@ -21,10 +21,8 @@ from echomine.doppler.axis_numbers import (
 from echomine.doppler.marks import STROKE_THICKEST_PX, Marks, Sheet, Strokes, Word, completed, crop_of
 from echomine.doppler.region import Box
 
-MOST_COLUMNS = 5
-"""Columns of print that are read before giving up, for bounded time."""
-FIRST_WORDS = 6
-"""Words of a column that are read first; the others only when these leave it open."""
+PROBE_WORDS, FIRST_WORDS, MEANINGFUL = 4, 6, 2
+"""Words of a column that are read first, then, and how many of the first must be numbers or a unit to go on."""
 TICK_TOLERANCE_PX = 1.2
 LARGEST_TICK_DISAGREEMENT = 0.02
 """Share by which the scales through numbers and through ticks may differ."""
@@ -69,10 +67,12 @@ class _ReadColumn:
     scores: tuple[float, ...]
 
 
-def find_velocity_axis(sheet: Sheet, marks: Marks, reader: TextReader) -> VelocityAxis | tuple[AxisProblem, ...]:
-    """The velocity axis of a sheet, or why there is none to trust."""
+def find_velocity_axis(
+    sheet: Sheet, marks: Marks, reader: TextReader, *, columns: int
+) -> VelocityAxis | tuple[AxisProblem, ...]:
+    """The velocity axis of a sheet, or why there is none to trust; that many columns of print are read."""
     problems: list[AxisProblem] = []
-    for column in axis_columns(marks)[:MOST_COLUMNS]:
+    for column in axis_columns(marks)[:columns]:
         try:
             return _axis_of(sheet, marks, column, reader)
         except _RefusedError as refused:
@@ -118,11 +118,13 @@ def _strangers(line: NumberLine) -> list[AxisNumber]:
 def _read_column(sheet: Sheet, column: Column, reader: TextReader) -> _ReadColumn:
     whole = {word.body: word for word in (completed(sheet, word) for word in column.words)}
     words = [word for word in whole.values() if not _at_edge(word, sheet)]
-    first = _spread(words, FIRST_WORDS)
-    texts = dict(zip(first, reader.read([crop_of(sheet, word) for word in first]), strict=True))
-    rest = [word for word in words if word not in texts]
-    if rest and not _settled(texts):
-        texts |= dict(zip(rest, reader.read([crop_of(sheet, word) for word in rest]), strict=True))
+    texts: dict[Word, ReadText] = {}
+    for count in (PROBE_WORDS, FIRST_WORDS, len(words)):
+        next_words = [word for word in _spread(words, count) if word not in texts]
+        if next_words and not _settled(texts):
+            texts |= dict(zip(next_words, reader.read([crop_of(sheet, word) for word in next_words]), strict=True))
+        if sum(_means_something(word, text) for word, text in texts.items()) < MEANINGFUL:
+            break
     numbers = [number for word, text in texts.items() if (number := number_of(word, text.text, text.score))]
     if _ticks_read_as_signs(numbers, [text.text for text in texts.values()]):
         numbers = [replace(number, sign=-1 if number.text.startswith("--") else 0) for number in numbers]
@@ -152,6 +154,10 @@ def _spread(words: Sequence[Word], count: int) -> list[Word]:
     if len(words) <= count:
         return list(words)
     return [words[place] for place in np.unique(np.linspace(0, len(words) - 1, count).round().astype(int))]
+
+
+def _means_something(word: Word, text: ReadText) -> bool:
+    return number_of(word, text.text, text.score) is not None or unit_of(text.text) is not None
 
 
 def _settled(texts: dict[Word, ReadText]) -> bool:

@@ -8,8 +8,8 @@ from itertools import chain, islice
 
 from echomine.archive.grid_reading import Answer, Gridded, read_on_grid
 from echomine.archive.reading_pool import ReadingPool, reading_processes, shared_pool
-from echomine.archive.spectral_files import ImageFile, SpectralFile, read_spectral_file
-from echomine.domain.errors import ItemError, Reason
+from echomine.archive.spectral_files import ImageFile, SpectralFile
+from echomine.domain.errors import ItemError
 from echomine.doppler.display import PhysicalGrid, resample_bytes
 
 FEW = 64
@@ -37,18 +37,6 @@ class GriddedDisplay:
 def on_grid(spectral: SpectralFile, grid: PhysicalGrid) -> Gridded:
     """A display on the grid as (1, rows, columns) uint8."""
     return resample_bytes(spectral.display, grid)
-
-
-def read_unchanged(file: ImageFile) -> SpectralFile:
-    """The display of a catalogued image.
-
-    Raises:
-        ItemError: If it cannot be read, or its content is not what was taken in.
-    """
-    spectral = read_spectral_file(file.path)
-    if spectral.content_sha256 != file.record.content_sha256:
-        raise ItemError(Reason.SOURCE_CHANGED, "its content changed since it was taken in; ingest its source again")
-    return spectral
 
 
 def gridded_displays(files: Iterable[ImageFile], grid: PhysicalGrid) -> Iterator[GriddedDisplay]:

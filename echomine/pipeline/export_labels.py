@@ -22,13 +22,12 @@ from echomine.archive.exports import (
     write_image_folder,
 )
 from echomine.archive.ledger import LabelFilter
-from echomine.archive.spectral_files import ImageFile
+from echomine.archive.spectral_files import ImageFile, read_shown_pixels
 from echomine.archive.workspace import Workspace
 from echomine.domain.errors import ItemError, UsageError, WorkspaceError
 from echomine.domain.records import Label
 from echomine.domain.splits import DEFAULT_FRACTIONS, split_of
 from echomine.domain.vocabulary import DopplerMode, LabelSource, Split, Valve
-from echomine.pipeline.displays import read_unchanged
 from echomine.pipeline.measured_labels import measurement_model
 from echomine.pipeline.progress import SILENT, Advance, Progress
 from echomine.reports import lexicon_version
@@ -270,7 +269,7 @@ class _Export:
 
 def _picture(file: ImageFile, rows: tuple[ExportRow, ...]) -> LabelledPicture | ItemError:
     try:
-        pixels = read_unchanged(file).display.pixels
+        pixels = read_shown_pixels(file)
     except ItemError as error:
         return error
     return LabelledPicture(record=file.record, png=png_of(pixels), rows=rows, split=Split(rows[0]["split"]))

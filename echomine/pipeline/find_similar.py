@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from echomine.archive.spectral_files import SpectralFile, read_spectral_file
+from echomine.archive.spectral_files import SpectralFile, read_shown_pixels, read_spectral_file
+from echomine.archive.text_masking import without_text
 from echomine.archive.workspace import Workspace
 from echomine.domain.errors import ItemError, UsageError
 from echomine.domain.records import Hit, ImageRecord, Label
 from echomine.domain.vocabulary import Valve
-from echomine.pipeline.displays import on_grid, read_unchanged
+from echomine.pipeline.displays import on_grid
 from echomine.pipeline.label_archive import places_of
 from echomine.pipeline.measure_image import measure_file
 from echomine.pipeline.measured_labels import measured_labels, suggested_valve, with_agreement
@@ -54,7 +55,7 @@ def find_similar(
     measured = measure_file(spectral, valve=suggested.valve if suggested else None)
     return SimilarCases(
         image_id=record.image_id,
-        picture=as_rgb(spectral.display.pixels),
+        picture=as_rgb(without_text(spectral.display.pixels)),
         labels=labels,
         hits=_hits(workspace, found[:k]),
         cases=_cases(workspace, chain, place[0], owner=owner, itself=record.image_id),
@@ -131,7 +132,7 @@ def _labels_by_image(workspace: Workspace, image_ids: Sequence[str], model: str)
 def _picture(workspace: Workspace, image_id: str) -> NDArray[np.uint8] | None:
     file = workspace.catalog.images.get(image_id)
     try:
-        return as_rgb(read_unchanged(file).display.pixels) if file else None
+        return as_rgb(read_shown_pixels(file)) if file else None
     except ItemError:
         return None  # a case whose file is gone is still a case
 

@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from echomine.archive.spectral_files import SpectralFile, read_spectral_file
-from echomine.archive.text_recognition import default_text_reader
 from echomine.domain.errors import ItemError
 from echomine.domain.records import Calibration
 from echomine.domain.vocabulary import CalibrationSource, Valve
 from echomine.doppler.axis import AxisProblemCode, AxisReading, TimeSource
-from echomine.doppler.axis_reading import read_axis
 from echomine.doppler.display import Pixels, SpectralDisplay
 from echomine.doppler.flow_beats import FlowBeat
 from echomine.doppler.flow_kinds import RecognisedFlow
@@ -97,41 +95,29 @@ def measure_image(path: Path, *, valve: Valve | None = None) -> MeasuredImage:
 
 
 def measure_file(file: SpectralFile, *, valve: Valve | None = None) -> MeasuredImage:
-    """What a display that was read from a file measures; its axes are read where the file states no scale."""
-    if file.display.calibration is not None:
-        reading = _read(file.display, valve)
-        box = (0, 0, file.display.width, file.display.height)
-        return MeasuredImage(
-            picture=file.display.pixels,
-            box=box,
-            offset=(file.box[0], file.box[1]),
-            reading=reading,
-            axis=None,
-            problems=reading.problems,
-        )
-    return _measure_by_axis(file, valve)
+    """What a display that was read from a file measures, by the scale that the file states or that its axes give."""
+    if file.axis is not None and file.picture is not None:
+        return _measured_by_axis(file, file.axis, file.picture, valve)
+    reading = _read(file.display, valve)
+    return MeasuredImage(
+        picture=file.display.pixels,
+        box=(0, 0, file.display.width, file.display.height),
+        offset=(file.box[0], file.box[1]),
+        reading=reading,
+        axis=None,
+        problems=reading.problems,
+    )
 
 
-def _measure_by_axis(file: SpectralFile, valve: Valve | None) -> MeasuredImage:
-    picture = file.display.pixels
-    axis = read_axis(picture, default_text_reader())
+def _measured_by_axis(file: SpectralFile, axis: AxisReading, picture: Pixels, valve: Valve | None) -> MeasuredImage:
     noted = tuple(Problem(one.code.value, one.message) for one in axis.problems)
-    if axis.box is None:
-        return MeasuredImage(
-            picture=picture,
-            box=(0, 0, file.display.width, file.display.height),
-            offset=(file.box[0], file.box[1]),
-            reading=_NO_READING,
-            axis=axis,
-            problems=noted or (Problem(AxisProblemCode.NO_DISPLAY.value, "no spectral display was found"),),
-        )
-    x0, y0, x1, y1 = axis.box
-    display = SpectralDisplay(pixels=picture[y0:y1, x0:x1], calibration=axis.calibration, mode=file.display.mode)
-    reading = _without_times(_read(display, valve), axis)
+    reading = _NO_READING if axis.box is None else _without_times(_read(file.display, valve), axis)
+    if axis.box is None and not noted:
+        noted = (Problem(AxisProblemCode.NO_DISPLAY.value, "no spectral display was found"),)
     return MeasuredImage(
         picture=picture,
-        box=axis.box,
-        offset=(file.box[0], file.box[1]),
+        box=file.box,
+        offset=(0, 0),
         reading=reading,
         axis=axis,
         problems=noted + reading.problems,

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from echomine.archive.durable_files import write_bytes
+from echomine.archive.text_masking import without_text
 from echomine.doppler.envelope import Side
 from echomine.doppler.flow_beats import FlowBeat
 from echomine.doppler.region import blank_outside
@@ -29,7 +30,7 @@ def write_measurement_picture(measured: MeasuredImage, path: Path) -> None:
 def measurement_picture(measured: MeasuredImage) -> NDArray[np.uint8]:
     """(H, W, 3) picture of the display and its axes with everything that was measured, and the numbers below it.
 
-    Whatever stands outside the display and its axes is black: names may be printed there.
+    Whatever stands outside the display and its axes is black, and print inside is masked: it may be names.
     """
     lines = _lines(measured)
     if measured.picture is None:
@@ -56,8 +57,9 @@ def _shown(measured: MeasuredImage) -> tuple[NDArray[np.uint8], tuple[int, int]]
     """The part of the picture around the display, blank but for the display and its axes, and its corner."""
     assert measured.picture is not None
     rows, columns = measured.picture.shape[:2]
-    kept = (measured.box, *(measured.axis.kept_boxes if measured.axis else ()))
-    blank = blank_outside(measured.picture, kept)
+    axes = measured.axis.kept_boxes if measured.axis else ()
+    kept = (measured.box, *axes)
+    blank = without_text(blank_outside(measured.picture, kept), kept=axes)
     x0 = max(0, min(box[0] for box in kept) - MARGIN_PX)
     y0 = max(0, min(box[1] for box in kept) - MARGIN_PX)
     x1 = min(columns, max(box[2] for box in kept) + MARGIN_PX)
