@@ -92,7 +92,7 @@ class _RefusedError(Exception):
 def _axis_of(sheet: Sheet, marks: Marks, column: Column, reader: TextReader) -> VelocityAxis:
     read = _read_column(sheet, column, reader)
     line = line_through(read.numbers, tolerance_px=max(1.5, 0.15 * column.height))
-    if line is None or _support(read, line) < FEWEST_NUMBERS or len(line.fitting) < FEWEST_NUMBERS - 1:
+    if line is None or len(line.fitting) < FEWEST_NUMBERS or len({n.magnitude for n in line.fitting} - {0.0}) < 2:
         raise _RefusedError(AxisProblemCode.FEW_NUMBERS, "a column of print holds fewer than three numbers of a scale")
     if 2 * len(_strangers(line)) >= _support(read, line) - 1:
         raise _RefusedError(AxisProblemCode.NUMBERS_DISAGREE, "the numbers of the axis do not lie on one scale")
