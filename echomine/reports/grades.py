@@ -40,9 +40,20 @@ def _join(tokens: Tokens, left: Mention, right: Mention, lists: WordLists) -> st
         return _bounded(left.term.value, right.term.value) if not between else ""
     if left.kind is not Kind.SEVERITY:
         return ""
+    return _two_grades(left.term.value, right.term.value, between, lists)
+
+
+def _two_grades(left: str, right: str, between: list[str], lists: WordLists) -> str:
+    """What two grades mean by what stands between them: a range, one told twice, or ``""`` for two of their own."""
     if not between or (len(between) == 1 and between[0] in lists.range_words):
-        return _range(left.term.value, right.term.value)
-    return left.term.value if between == ["("] else ""
+        return _range(left, right)
+    if between != ["("]:
+        return ""
+    return right if right in _BETWEEN else left
+
+
+_BETWEEN = frozenset({"mild_moderate", "moderate_severe"})
+"""Grades that a bracket may add to a plainer word: ``mild (1-2+)``."""
 
 
 def _closes(tokens: Tokens, left: Mention, right: Mention) -> int:

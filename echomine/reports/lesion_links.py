@@ -5,7 +5,7 @@ from typing import NamedTuple
 from echomine.domain.vocabulary import Assertion, Disease
 from echomine.reports.lexicon_files import Kind
 from echomine.reports.mentions import Mention
-from echomine.reports.sentence_view import SentenceView, Statement
+from echomine.reports.sentence_view import BLOCKING, Rule, SentenceView, Statement
 
 TYPING = "calcific"
 """Detail of adjectives that say what kind of stenosis it is, and leave the grade before them to it."""
@@ -40,6 +40,7 @@ class _Leftward:
         self.form = ""
         self.separated = False
         self.typed = False
+        self.bracketed = ""
 
     def walk(self) -> Phrase:
         while self.place >= self.view.first and self._step():
@@ -54,7 +55,7 @@ class _Leftward:
             return bool(self.valves)
         mention = self.view.owner.get(self.place)
         if mention is None:
-            return False
+            return self._bracket()
         if mention.kind is Kind.FILLER or mention.term.detail == TYPING:
             self.place = mention.first - 1
             self.separated = False
@@ -70,6 +71,16 @@ class _Leftward:
             self.place = mention.first - 1
             self.separated = self.typed = False
         return took
+
+    def _bracket(self) -> bool:
+        """A grade in brackets behind its valve: ``mitral (2+) and tricuspid (1+) regurgitation``."""
+        grade = self.view.owner.get(self.place - 1)
+        closed = self.view.words[self.place] == ")" and grade is not None and grade.kind is Kind.SEVERITY
+        if grade is None or not closed or self.view.words[grade.first - 1] != "(":
+            return False
+        self.bracketed = grade.term.value
+        self.place = grade.first - 2
+        return True
 
     def _denial(self, mention: Mention) -> bool:
         """``no`` in the middle of a list: ``mild mitral and no aortic regurgitation``."""
@@ -100,7 +111,9 @@ class _Leftward:
             if form not in {self.form, "adjective"}:
                 return False
         self.form = self.form or form
-        self.valves.extend((valve, "") for valve in self.view.names(mention))
+        self.valves.extend((valve, self.bracketed) for valve in self.view.names(mention))
+        if self.bracketed:
+            self.graded, self.bracketed = len(self.valves), ""
         return True
 
 
@@ -138,10 +151,16 @@ def rightwards(view: SentenceView, head: Mention) -> tuple[tuple[str, ...], int]
 
 
 def _inverted(view: SentenceView, head: Mention) -> Mention | None:
-    """The valve of a heading turned round, ``endocarditis, mitral valve``: after a comma, and nothing after it."""
-    if head.last + 2 > view.last or view.words[head.last + 1] != ",":
+    """The valve of a heading turned round, ``endocarditis, mitral valve``: after a comma, and nothing after it.
+
+    Also the valves in brackets behind a device: ``valve replacement (aortic and mitral)``.
+    """
+    if head.last + 2 > view.last or view.words[head.last + 1] not in {",", "("}:
         return None
     valve = view.owner.get(head.last + 2)
+    if view.words[head.last + 1] == "(":
+        bracketed = valve is not None and valve.kind is Kind.VALVE and head.term.value == Disease.PROSTHESIS
+        return valve if bracketed else None
     if valve is None or valve.kind is not Kind.VALVE or valve.term.form != "noun":
         return None
     after = view.group_from(valve)[1] + 1
@@ -229,6 +248,24 @@ def grade_after(view: SentenceView, last: int) -> str:
     return ""
 
 
+def sole_grade(view: SentenceView, head: Mention) -> str:
+    """The only grade of a sentence with one lesion, at its end: ``aortic stenosis, mean gradient 42 mmHg, severe``."""
+    after = [m for m in view.mentions if m.first > head.last]
+    grades = [m for m in view.mentions if m.kind is Kind.SEVERITY]
+    others = any(m.kind is Kind.LESION and m is not head for m in view.mentions)
+    if others or len(grades) != 1 or grades[0] not in after:
+        return ""
+    grade = grades[0]
+    between = any(m.kind is Kind.STRUCTURE and m.term.value in BLOCKING for m in after if m.first < grade.first)
+    led = view.separates(grade.first - 1) or view.words[grade.first - 1] in view.lists.copulas
+    ended = grade.last == view.last or view.words[grade.last + 1] in {".", ";"}
+    return grade.term.value if led and (ended or _ends_with_degree(view, grade)) and not between else ""
+
+
+def _ends_with_degree(view: SentenceView, grade: Mention) -> bool:
+    return not view.lists.degree_words.isdisjoint(view.words[grade.last + 1 : grade.last + 3])
+
+
 def _links_grade(view: SentenceView, place: int, mention: Mention | None) -> bool:
     """Whether a token may stand between a lesion and its grade."""
     if mention is not None and mention.kind is Kind.STOP:
@@ -270,4 +307,5 @@ def shared_grade(view: SentenceView, head: Mention, first: int, coordinated: lis
     before = coordinated[-1]
     another = (before.disease, before.detail) != (head.term.value, head.term.detail)
     comma_only = view.words[first - 1] == "," and another
-    return before.grade if not comma_only and before.first < before.head[0] else ""
+    told_before = before.first < before.head[0] or before.grade_by == Rule.LIST
+    return before.grade if not comma_only and told_before else ""

@@ -1,7 +1,15 @@
 """Tying each lesion of a sentence to its valves and its grade."""
 
 from echomine.domain.vocabulary import Assertion, Disease
-from echomine.reports.lesion_links import TYPING, attributed, grade_after, leftwards, rightwards, shared_grade
+from echomine.reports.lesion_links import (
+    TYPING,
+    attributed,
+    grade_after,
+    leftwards,
+    rightwards,
+    shared_grade,
+    sole_grade,
+)
 from echomine.reports.lexicon_files import Kind
 from echomine.reports.mentions import Mention
 from echomine.reports.normal_valves import normal_statements
@@ -97,7 +105,7 @@ class SentenceReader:
         if any(grade for _, grade in valves) and not changed:
             return valves, Rule.NOUN_PHRASE
         after = grade_after(self.view, head.last) or grade_after(self.view, last)
-        grade = after or shared_grade(self.view, head, first, coordinated)
+        grade = after or shared_grade(self.view, head, first, coordinated) or sole_grade(self.view, head)
         return tuple((valve, grade) for valve, _ in valves), Rule.AFTER if after else Rule.LIST
 
     def _is_changed(self, last: int) -> bool:
