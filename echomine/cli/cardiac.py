@@ -176,6 +176,30 @@ def train(
     return None
 
 
+@cardiac_app.command()
+def shapes(
+    data: Annotated[Path | None, typer.Option("--data", help="Folder of NAME_gt.nii.gz short-axis masks.")] = None,
+    hearts: Annotated[int, typer.Option(min=2, help="Parametric hearts to learn from.")] = 1600,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over all masks.")] = 25,
+    latents: Annotated[int, typer.Option(min=1, help="Valid shapes to keep at most.")] = 4000,
+    seed: SeedOption = 0,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    as_json: JsonOption = False,
+) -> None:
+    """Learn the shapes that `cardiac mr` warps broken masks to: a new generation."""
+    from echomine.pipeline.train_shapes import ShapeRequest, train_shapes
+
+    request = ShapeRequest(data=data, hearts=hearts, epochs=epochs, latents=latents)
+    trained = train_shapes(request, workspace, seed=seed, progress=RichProgress())
+    if as_json:
+        return print_json({"generation": trained.generation, "masks": trained.masks, "latents": trained.latents})
+    stdout().print(
+        f"heart_shapes {trained.generation}: {trained.latents} valid shapes from {trained.masks} slices",
+        highlight=False,
+    )
+    return None
+
+
 def _show(result: "CardiacResult", out: Path | None, *, as_json: bool) -> None:
     if out is not None:
         from echomine.pipeline.cardiac_result import write_result

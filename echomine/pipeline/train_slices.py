@@ -13,6 +13,7 @@ from echomine.archive.workspace import Workspace
 from echomine.domain.errors import UsageError
 from echomine.pipeline.cardiac_models import APICAL_ECHO, CINE_MR
 from echomine.pipeline.progress import SILENT, Progress, steps_of
+from echomine.pipeline.quantify_mr import check_same_grid
 
 MASK_MARK = "_gt"
 
@@ -108,11 +109,13 @@ def _labelled(request: SliceTrainingRequest) -> Sequence[Any]:
     from echomine.learning.cine_mr import LabelledVolume
 
     found = []
+    dimensions = (3,) if request.kind == CINE_MR else (2,)
     for path in sorted(request.data.glob(f"*{MASK_MARK}.nii*")):
         name = next(path.name.removesuffix(MASK_MARK + suffix) for suffix in SUFFIXES if path.name.endswith(suffix))
         image_path = path.with_name(path.name.replace(MASK_MARK, "", 1))
-        image = read_nifti(image_path, dimensions=(2, 3))
-        mask = read_nifti(path, dimensions=(2, 3))
+        image = read_nifti(image_path, dimensions=dimensions)
+        mask = read_nifti(path, dimensions=dimensions)
+        check_same_grid(mask, image, path)
         place = stack_placement if request.kind == CINE_MR else plane_placement
         placement = place(image.affine, image.spacing_mm)
         values, classes = placement.canonical(image.values), placement.canonical(mask.values).astype(np.uint8)
