@@ -27,6 +27,8 @@ from echomine.pipeline.tables import TextTable
 from echomine.reports.grading import grade_measurements
 
 SEED = 0
+NOTABLE_MMHG = 3
+"""Below, a per cent of a mean gradient says nothing: no guideline grades it."""
 FAILED_BEAT_PCT, FAILED_IMAGE_PCT = 10.0, 6.0
 GRADES = ("none_or_sclerosis", "mild", "moderate", "severe")
 
@@ -213,6 +215,8 @@ def _score_flow(row: TrueFinding, image: str, document: dict[str, Any], scores: 
     ):
         error = scores.add(f"{figure}, all", image, found[key], truth)
         scores.add(f"{figure}, {found['quality']} quality", image, found[key], truth)
+        if figure == "mean gradient" and truth and truth >= NOTABLE_MMHG and found["quality"] == "high":
+            scores.add(f"mean gradient of {NOTABLE_MMHG} mmHg or more, high quality", image, found[key], truth)
         if found["quality"] == "high":
             scores.add(f"{figure}, {kind}, high quality", image, found[key], truth)
         if figure == "Vmax" and error is not None and abs(error) > FAILED_BEAT_PCT:

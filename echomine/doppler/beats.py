@@ -160,10 +160,15 @@ def _wave(envelope: SideEnvelope, smooth: Floats, steady: Floats, core: tuple[in
         floor_px=floor,
         level=float(envelope.level[peak]),
         roughness=float(np.median(np.abs(envelope.edge_px[middle] - smooth[middle]))) / max(height, 1.0),
-        cut_left=bool(first <= tail and steady[: peak + 1].min() > CUT * height),
-        cut_right=bool(last + tail >= steady.size and steady[peak:].min() > CUT * height),
+        cut_left=bool(first <= tail and steady[: peak + 1].min() > CUT * height) or _blind(envelope, start),
+        cut_right=bool(last + tail >= steady.size and steady[peak:].min() > CUT * height) or _blind(envelope, end),
         clipped=bool(envelope.clipped[middle].sum() * envelope.step_s > CLICK_S),
     )
+
+
+def _blind(envelope: SideEnvelope, place: float) -> bool:
+    """Whether print hides the envelope right beside a place."""
+    return bool(envelope.blind[max(0, int(place) - 2) : int(place) + 3].any())
 
 
 def _foot(course: Floats, floor: float, step_s: float) -> float:

@@ -6,7 +6,7 @@ largest: gaps by a wall filter, a dense flow inside a fainter one, single bright
 which the background of their row holds, do not stop it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -23,6 +23,8 @@ Mask: TypeAlias = NDArray[np.bool_]
 LEAST_ROWS = 16
 """A side of the baseline with fewer rows shows no flow."""
 _LEAST_COLUMNS = 24
+BLINDING_COVER = 0.3
+"""Print over this share of a side, beyond what is drawn over all of it, hides the flow."""
 FEWEST_KEPT = 0.3
 """A row with less than this share of signal is told from its neighbours."""
 _PASSES = 2
@@ -83,6 +85,7 @@ class SideEnvelope:
         noise: Spread of the background, in grey levels, as averaged here: one standard deviation above its median.
         reach_px: Rows that the display has on this side.
         clipped: (T,) whether the flow goes on to the border of the display.
+        blind: (T,) whether print hides so much of the side that nothing can be told there; the edge is 0 then.
     """
 
     side: Side
@@ -95,6 +98,7 @@ class SideEnvelope:
     noise: float
     reach_px: int
     clipped: Mask
+    blind: Mask
 
     def column(self, step: float) -> float:
         """Column of the display at a step, fractions too."""
@@ -141,12 +145,23 @@ def trace_envelopes(
     step_px = max(1, round(config.column_s / s_per_px))
     pooled = _pooled(filled(grey, overlay), step_px)
     step_s = step_px * s_per_px
+    hidden = None if overlay is None else _pooled(overlay.astype(np.float32), step_px)
     found = []
     for side in Side:
         rows, offset = _rows_of(pooled, side, baseline_y, config.baseline_gap_px)
         if rows.shape[0] >= LEAST_ROWS:
-            found.append(_side_envelope(rows, offset, side, (step_px, step_s), config))
+            envelope = _side_envelope(rows, offset, side, (step_px, step_s), config)
+            if hidden is not None:
+                envelope = _blinded(envelope, _rows_of(hidden, side, baseline_y, config.baseline_gap_px)[0])
+            found.append(envelope)
     return tuple(found)
+
+
+def _blinded(envelope: SideEnvelope, hidden: Floats) -> SideEnvelope:
+    """The envelope without an edge where print hides much more of the side than along the rest of it."""
+    cover = hidden.mean(axis=0)
+    blind = cover > np.median(cover) + BLINDING_COVER
+    return replace(envelope, edge_px=np.where(blind, 0, envelope.edge_px).astype(np.float32), blind=blind)
 
 
 def filled(grey: Floats, overlay: Mask | None) -> Floats:
@@ -225,6 +240,7 @@ def _side_envelope(
         noise=ground.noise,
         reach_px=rows.shape[0] + round(offset),
         clipped=edge >= rows.shape[0] - 3,
+        blind=np.zeros(edge.size, dtype=bool),
     )
 
 

@@ -16,15 +16,19 @@ from echomine.doppler.haemodynamics import deceleration_mps2, mean_gradient_mmhg
 
 LONGEST_DIASTASIS_S = 0.35
 """An atrial wave follows an early one within this time; the next early wave comes after systole, which is longer."""
+FEWEST_SYSTOLES, LONGEST_PAUSE_S = 2, 0.5
+"""Where this many systoles are seen on the other side, waves with none between them belong to one diastole."""
 WIDEST_ATRIAL_WAVE_S = 0.24
 DIASTASIS_SHARE = 0.7
 """The pause within a diastole is shorter than this part of the one across systole."""
+LEAST_FALL = 0.12
+"""A decay that falls by less than this part of the peak is too short to give a half-time."""
 DECAY_START = 0.97
 DECAY_END = 0.3
 """A decay is read from where the velocity leaves its peak down to this part of it."""
 CLOSING_S = 0.035
 """The end of a decay, where the valve closes, is left out."""
-LONGEST_HALF_TIME_MS = 2500.0
+LONGEST_HALF_TIME_MS = 1500.0
 """A half-time longer than this is a plateau, not a decay."""
 RISE_AGAIN = 0.06
 """A decay ends where the velocity rises again by this part of the peak: the atrial contraction."""
@@ -34,7 +38,7 @@ FAINT_SHARE = 0.35
 """A beat fainter than this part of the strongest one is doubtful."""
 FAINT_CONTRAST, CLEAR_CONTRAST = 2.5, 6.0
 """The same, in spreads of the background."""
-LOW_STANDING, CLEAR_STANDING = 2.0, 2.5
+LOW_STANDING, CLEAR_STANDING = 2.0, 3.0
 """The same for the height of a flow over that of the slow signals around it."""
 ROUGH = 0.04
 
@@ -112,15 +116,22 @@ def group_by_cycle(
     groups: list[tuple[Wave, ...]] = []
     for number, wave in enumerate(waves):
         alone = bool(groups) and len(groups[-1]) == 1
-        if alone and _is_atrial(waves, pauses, number, step_s) and not _parted(waves, number, systoles):
+        if alone and _same_diastole(waves, pauses, number, step_s, systoles):
             groups[-1] = (groups[-1][0], wave)
         else:
             groups.append((wave,))
     return tuple(groups)
 
 
-def _parted(waves: Sequence[Wave], number: int, systoles: Sequence[float]) -> bool:
-    return any(waves[number - 1].peak < systole < waves[number].peak for systole in systoles)
+def _same_diastole(
+    waves: Sequence[Wave], pauses: Sequence[float], number: int, step_s: float, systoles: Sequence[float]
+) -> bool:
+    """Whether a wave belongs to the diastole of the one before it."""
+    if len(systoles) < FEWEST_SYSTOLES:
+        return _is_atrial(waves, pauses, number, step_s)
+    parted = any(waves[number - 1].peak < systole < waves[number].peak for systole in systoles)
+    narrow = (waves[number].core[1] - waves[number].core[0]) * step_s <= WIDEST_ATRIAL_WAVE_S
+    return narrow and not parted and pauses[number - 1] <= LONGEST_PAUSE_S
 
 
 def _is_atrial(waves: Sequence[Wave], pauses: Sequence[float], number: int, step_s: float) -> bool:
@@ -201,6 +212,8 @@ def _decay(course: _Course, wave: Wave, step_s: float) -> slice:
     if rising.size and int(rising[0]) == stop:
         stop = int(np.argmin(after[: stop + 1])) + 1
     leave = int(np.argmax(after[:stop] < DECAY_START * wave.height_px)) if stop else 0
+    if stop <= leave or after[leave] - after[stop - 1] < LEAST_FALL * wave.height_px:
+        return slice(0)
     return slice(peak + leave, peak + max(stop, leave))
 
 
