@@ -14,7 +14,7 @@ from echomine.reports.mentions import Mention, find_mentions
 from echomine.reports.relations import SentenceReader
 from echomine.reports.scanning import Tokens
 from echomine.reports.scopes import AFTER, Scope, find_scopes, strongest
-from echomine.reports.sentence_view import Context, SentenceView, Statement
+from echomine.reports.sentence_view import Context, Rule, SentenceView, Statement
 from echomine.reports.sentences import Sentence, split_sentences
 from echomine.reports.spelling import scan_spelled
 
@@ -97,9 +97,17 @@ def _context_after(view: SentenceView, statements: list[Statement]) -> Context:
         named=before.named | {statement.valve for statement in statements},
         said=tuple(statements) or before.said,
         age=age,
+        heading=_heading_after(view, statements),
         by_noun=before.by_noun if age else any(_is_noun(mention) for mention in view.mentions),
         of_a_heart=before.of_a_heart or bool(statements) or any(_is_of_a_heart(m) for m in view.mentions),
     )
+
+
+def _heading_after(view: SentenceView, statements: list[Statement]) -> Term | None:
+    """The lesion whose list of valves goes on after a semicolon."""
+    if view.words[view.last] != ";" or not statements or statements[-1].valve_by != Rule.HEADING:
+        return None
+    return next((m.term for m in view.mentions if m.kind is Kind.LESION), view.context.heading)
 
 
 def _is_noun(mention: Mention) -> bool:

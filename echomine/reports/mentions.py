@@ -7,6 +7,7 @@ from echomine.reports.lexicon_files import Kind, Lexicon, Phrases, Term
 from echomine.reports.scanning import Tokens
 
 _GRADING = frozenset({Kind.SEVERITY, Kind.CUE})
+_NEAR_IN_A_LIST = 3
 _LISTED = frozenset({Kind.LESION, Kind.SEVERITY})
 
 
@@ -55,7 +56,7 @@ def _is_meant(tokens: Tokens, lexicon: Lexicon, term: Term, index: int, end: int
 
 def _written(before: list[Mention], term: Term, index: int, size: int) -> Written:
     previous = before[-1] if before else None
-    listed = previous is not None and previous.kind in _LISTED and index - previous.last <= 2
+    listed = previous is not None and previous.kind in _LISTED and index - previous.last <= _NEAR_IN_A_LIST
     return Written(index, index + size - 1, term.case == "guarded", _is_graded(before, index), listed)
 
 

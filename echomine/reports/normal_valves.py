@@ -44,7 +44,8 @@ def _excepted(view: SentenceView, mention: Mention) -> bool:
     lesions = [m.first for m in view.mentions if m.kind is Kind.LESION]
     after = any(stop.first > mention.last for stop in stops)
     before = any(stop.last < lesion < mention.first for stop in stops for lesion in lesions)
-    otherwise = not view.lists.otherwise.isdisjoint(view.words[max(view.first, mention.first - 2) : mention.first])
+    around = view.words[max(view.first, mention.first - 2) : min(view.last, mention.last + 3) + 1]
+    otherwise = not view.lists.otherwise.isdisjoint(around)
     return after or before or otherwise
 
 

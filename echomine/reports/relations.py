@@ -3,6 +3,7 @@
 from echomine.domain.vocabulary import Assertion, Disease
 from echomine.reports.lesion_links import (
     TYPING,
+    Phrase,
     attributed,
     grade_after,
     leftwards,
@@ -10,7 +11,7 @@ from echomine.reports.lesion_links import (
     shared_grade,
     sole_grade,
 )
-from echomine.reports.lexicon_files import Kind
+from echomine.reports.lexicon_files import Kind, Term
 from echomine.reports.mentions import Mention
 from echomine.reports.normal_valves import normal_statements
 from echomine.reports.sentence_view import Rule, SentenceView, Statement
@@ -29,6 +30,9 @@ class SentenceReader:
 
     def statements(self) -> list[Statement]:
         """All statements in order, each valve and lesion once per grade and place."""
+        heading = self.view.context.heading
+        if heading is not None and not any(m.kind is Kind.LESION for m in self.view.mentions):
+            return self._listed_below(heading, self.view.first)
         found: list[Statement] = []
         for mention in self.view.mentions:
             if mention.kind is Kind.LESION:
@@ -55,8 +59,38 @@ class SentenceReader:
             return found
         return [*found[:-1], found[-1]._replace(grade=made[0].grade, grade_by=Rule.AFTER)]
 
+    def _listed_below(self, lesion: Term, first: int) -> list[Statement]:
+        """The valves after a lesion that heads their list, each with its grade: ``Regurgitation: mitral mild, ...``."""
+        listed = []
+        for mention in self.view.mentions:
+            grade = (
+                grade_after(self.view, mention.last) if mention.kind is Kind.VALVE and mention.first >= first else ""
+            )
+            implied = Assertion.NEGATED if grade == "none" else Assertion.PRESENT
+            listed += [
+                Statement(
+                    valve,
+                    lesion.value,
+                    grade,
+                    lesion.detail,
+                    (mention.first, mention.last),
+                    mention.first,
+                    mention.last,
+                    implied=implied,
+                    valve_by=Rule.HEADING,
+                    grade_by=Rule.AFTER,
+                )
+                for valve in (self.view.names(mention) if grade else ())
+            ]
+        return listed
+
     def _lesion(self, head: Mention) -> list[Statement]:
         phrase = leftwards(self.view, head)
+        heads = not phrase.valves and not head.term.valve and self.view.words[head.last + 1 : head.last + 2] == [":"]
+        listed = self._listed_below(head.term, head.last + 2) if heads else []
+        return listed or self._lesion_of(head, phrase)
+
+    def _lesion_of(self, head: Mention, phrase: Phrase) -> list[Statement]:
         coordinated = self._coordinated(phrase.first)
         valves, rule, last = phrase.valves, Rule.NOUN_PHRASE, head.last
         if head.term.valve:

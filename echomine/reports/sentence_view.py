@@ -6,7 +6,7 @@ from functools import cache
 from typing import NamedTuple
 
 from echomine.domain.vocabulary import Valve
-from echomine.reports.lexicon_files import Kind, WordLists
+from echomine.reports.lexicon_files import Kind, Term, WordLists
 from echomine.reports.mentions import Mention
 from echomine.reports.scanning import Tokens
 
@@ -30,6 +30,7 @@ class Rule(StrEnum):
     CALLED = "what is called normal or competent"
     SAME_AGAIN = "the same findings told of another valve"
     NO_MORE = "a later denial of it"
+    HEADING = "the list of valves that it heads"
 
 
 class Statement(NamedTuple):
@@ -67,6 +68,7 @@ class Context(NamedTuple):
         said: Statements of the last sentence that made any.
         age: Sentences since a valve was named.
         by_noun: Whether the subject is a valve itself, not only the place of a lesion.
+        heading: The lesion that heads a list of valves which goes on: ``Regurgitation: mitral - mild; ...``.
         of_a_heart: Whether a valve or a chamber has been named so far.
     """
 
@@ -75,6 +77,7 @@ class Context(NamedTuple):
     said: tuple[Statement, ...] = ()
     age: int = 0
     by_noun: bool = False
+    heading: Term | None = None
     of_a_heart: bool = False
 
 
