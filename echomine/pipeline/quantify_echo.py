@@ -179,7 +179,9 @@ def _planes(values: NDArray[Any]) -> list[NDArray[Any]]:
 def _segmented(picture: NDArray[np.float32], placement: Placement, ensemble: SliceEnsemble) -> NDArray[np.uint8]:
     rows_mm, columns_mm = placement.spacing_mm
     spacing = (1.0, rows_mm, columns_mm)
-    masks = segment_cine(ensemble.networks, picture[None], spacing, ensemble.preparation, mirrors=ensemble.mirrors)
+    masks = segment_cine(
+        ensemble.networks, picture[None], spacing, ensemble.preparation, mirrors=ensemble.mirrors, turned=False
+    )
     mask: NDArray[np.uint8] = masks[0]
     return mask
 

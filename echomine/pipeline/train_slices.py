@@ -135,7 +135,8 @@ def _patient(name: str) -> str:
 def _dice(network: Any, one: Any, config: Any) -> dict[int, float]:  # noqa: ANN401
     from echomine.cardiac.cine_segmentation import segment_cine
 
-    mask = segment_cine([network], one.image, one.spacing_mm, config.preparation, mirrors=config.augmentation.mirrors)
+    mirrors = config.augmentation.mirrors
+    mask = segment_cine([network], one.image, one.spacing_mm, config.preparation, mirrors=mirrors, turned=mirrors)
     scores = {}
     for label in (1, 2, 3):
         total = np.count_nonzero(mask == label) + np.count_nonzero(one.mask == label)
