@@ -42,8 +42,9 @@ def _reading(sheet: Sheet, marks: Marks, axis: VelocityAxis, reader: TextReader,
         return AxisReading(problems=(problem,))
     time = find_time_scale(sheet, marks, place.box, reader)
     kept = (axis.box, time.box) if time.box else (axis.box,)
+    x0, y0, x1, y1 = place.box
     return AxisReading(
-        box=_in_picture(place.box, sheet, size),
+        box=_in_picture((x0, y0, x1, max(y1, time.box[1]) if time.box else y1), sheet, size),
         mps_per_px=axis.mps_per_px / sheet.scale,
         baseline_row=_row_in_picture(axis.zero_row, sheet),
         s_per_px=time.s_per_px / sheet.scale if time.s_per_px else None,

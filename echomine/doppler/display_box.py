@@ -17,6 +17,8 @@ LINE_LEVELS = 14
 """Levels that the pixels of one drawn line differ by, JPEG included."""
 LONGEST_GAP = 0.04
 """Share of the picture that a display may stay dark across, within a gap between beats."""
+FULL_SHARE = 0.3
+"""Share of the rows of a column that flow and noise fill, and print does not."""
 CHUNKS, BUSY_CHUNKS, BUSY_SHARE = 10, 6, 0.012
 """A row belongs to the display when 6 of 10 parts of it hold 1.2 % of pixels that are not ground."""
 
@@ -52,12 +54,13 @@ def find_display(sheet: Sheet, axis_box: Box, *, zero_row: float, print_px: floa
     """
     band = (max(0, axis_box[1] - round(print_px)), min(sheet.rows, axis_box[3] + round(print_px)))
     baseline = _baseline(sheet, zero_row, print_px)
-    spans = {side: _columns(sheet, band, axis_box, side, baseline) for side in AxisSide}
+    busy = _differs(sheet, band)
+    spans = {side: _columns(busy, band, axis_box, side, baseline) for side in AxisSide}
     side = max(spans, key=lambda which: spans[which][1] - spans[which][0])
     x0, x1 = spans[side]
     if x1 - x0 < SMALLEST_SIDE_PX:
         return None
-    y0, y1 = _rows(sheet, (x0, x1), band)
+    y0, y1 = _rows(busy, (x0, x1), band)
     if y1 - y0 < SMALLEST_SIDE_PX:
         return None
     return DisplayPlace((x0, y0, x1, y1), side, baseline.row if baseline else None)
@@ -118,29 +121,46 @@ def _ground(sheet: Sheet) -> float:
     return percentiles(sheet.grey, 20)[0]
 
 
+def _differs(sheet: Sheet, band: tuple[int, int]) -> NDArray[np.bool_]:
+    """(h, w) which pixels are not of the level that most of the screen outside the rows of the axis has."""
+    outside = np.concatenate((sheet.grey[: band[0] : 2, ::2].ravel(), sheet.grey[band[1] :: 2, ::2].ravel()))
+    levels = outside if outside.size >= 1000 else sheet.grey[::2, ::2].ravel()
+    ground = int(np.bincount(levels, minlength=256).argmax())
+    return np.asarray(cv2.absdiff(sheet.grey, np.full_like(sheet.grey, ground)) > GROUND_MARGIN)
+
+
 def _columns(
-    sheet: Sheet, band: tuple[int, int], axis_box: Box, side: AxisSide, baseline: _Baseline | None
+    busy: NDArray[np.bool_], band: tuple[int, int], axis_box: Box, side: AxisSide, baseline: _Baseline | None
 ) -> tuple[int, int]:
     """Columns of the display when its axis stands on that side of it."""
-    left, right = (0, axis_box[0]) if side is AxisSide.RIGHT else (axis_box[2], sheet.columns)
+    left, right = (0, axis_box[0]) if side is AxisSide.RIGHT else (axis_box[2], busy.shape[1])
     if right - left < SMALLEST_SIDE_PX:
         return 0, 0
+    held = busy[band[0] : band[1]].mean(axis=0) > BUSY_SHARE
     if baseline:
         first, last = max(left, baseline.first), min(right, baseline.last)
         if last - first >= 0.8 * (baseline.last - baseline.first):
-            return first, last
-    busy = (sheet.grey[band[0] : band[1], left:right] > _ground(sheet) + GROUND_MARGIN).mean(axis=0) > BUSY_SHARE
-    first, last = _longest_run(busy, longest_gap=max(8, round(LONGEST_GAP * sheet.columns)), fill=0.0)
+            return _grown(busy[band[0] : band[1]].mean(axis=0) > FULL_SHARE, first, last, (left, right))
+    first, last = _longest_run(held[left:right], longest_gap=max(8, round(LONGEST_GAP * busy.shape[1])), fill=0.0)
     return left + first, left + last
 
 
-def _rows(sheet: Sheet, span: tuple[int, int], band: tuple[int, int]) -> tuple[int, int]:
-    """Rows of the display: those of the axis, and beyond them as far as the same noise reaches."""
-    busy = _busy_rows(sheet.grey[:, span[0] : span[1]] > _ground(sheet) + GROUND_MARGIN)
-    first, last = band
-    while first > 0 and busy[first - 1]:
+def _grown(held: NDArray[np.bool_], first: int, last: int, limits: tuple[int, int]) -> tuple[int, int]:
+    """A baseline that print interrupts near its ends, grown over the signal that goes on there."""
+    while first > limits[0] and held[max(limits[0], first - 3) : first].any():
         first -= 1
-    while last < sheet.rows and busy[last]:
+    while last < limits[1] and held[last : min(limits[1], last + 3)].any():
+        last += 1
+    return first, last
+
+
+def _rows(busy: NDArray[np.bool_], span: tuple[int, int], band: tuple[int, int]) -> tuple[int, int]:
+    """Rows of the display: those of the axis, and beyond them as far as the same noise reaches."""
+    held = _busy_rows(busy[:, span[0] : span[1]])
+    first, last = band
+    while first > 0 and held[first - 1]:
+        first -= 1
+    while last < len(held) and held[last]:
         last += 1
     return first, last
 

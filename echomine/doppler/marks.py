@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from echomine.doppler.display import Pixels
 from echomine.doppler.region import Box
 
-LARGEST_SIDE_PX = 2400
+LARGEST_SIDE_PX = 1600
 """Larger pictures are shrunk first: print and ticks survive it, time and memory stay bounded."""
 SMALL_WIDTH_PX = 700
 """Narrower pictures are doubled: their glyphs are too thin to hang together."""
@@ -104,7 +104,7 @@ class Marks:
 
 
 def sheet_of(pixels: Pixels) -> Sheet:
-    """The picture as one channel with bright print, at most 2,400 pixels a side; small ones doubled.
+    """The picture as one channel with bright print, at most 1,600 pixels a side; small ones doubled.
 
     The strongest channel keeps coloured print; a picture that is light in the main is inverted first.
     """

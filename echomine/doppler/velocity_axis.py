@@ -203,12 +203,16 @@ def _units_around(sheet: Sheet, marks: Marks, column: Column, reader: TextReader
 
 
 def _only_unit(line: NumberLine) -> AxisUnit | None:
-    """The only unit that the numbers can have; a scale of depths has neither a sign nor a velocity that large."""
+    """The only unit that the numbers can have.
+
+    A scale of depths, and a picture that stands on its head, show no minus signs: nothing is assumed for them.
+    """
     largest = max(number.magnitude for number in line.fitting)
+    if not any(number.sign < 0 for number in line.fitting):
+        return None
     if largest >= SURELY_CM_PER_S:
         return AxisUnit.CM_PER_S
-    signed = any(number.sign < 0 for number in line.fitting)
-    return AxisUnit.M_PER_S if largest <= SURELY_M_PER_S and signed else None
+    return AxisUnit.M_PER_S if largest <= SURELY_M_PER_S else None
 
 
 def _checked(sheet: Sheet, marks: Marks, read: _ReadColumn, line: NumberLine, unit: AxisUnit) -> VelocityAxis:

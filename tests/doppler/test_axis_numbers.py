@@ -1,0 +1,95 @@
+"""Numbers of an axis: what print means, and the one scale that most of it agrees with. Rows and values by hand."""
+
+import pytest
+
+from echomine.doppler.axis_numbers import AxisUnit, is_axis_print, line_through, number_of, unit_of
+from echomine.doppler.marks import Word
+
+
+def word(row, *, dotted=False):
+    return Word((100, row - 5, 130, row + 6), (100, row - 5, 130, row + 6), dotted)
+
+
+def number(row, text, **options):
+    found = number_of(word(row, **options), text, 1.0)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "magnitude", "sign"),
+    [("-100", 100, -1), ("−1.5", 1.5, -1), ("+20", 20, 1), ("0,8", 0.8, 0), (".5", 0.5, 0), ("--40", 40, -1)],
+)
+def test_numbers_as_makers_print_them(text, magnitude, sign):
+    found = number(50, text)
+    assert (found.magnitude, found.sign) == (magnitude, sign)
+
+
+@pytest.mark.parametrize("text", ["", "-", "1.8MHz", "76bpm", "08", "12345", "1.2.3", "50%", "12/03", "1-2"])
+def test_what_is_no_number_of_an_axis(text):
+    assert number_of(word(50), text, 1.0) is None
+
+
+def test_doubtful_recognition_is_none():
+    assert number_of(word(50), "100", 0.3) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [
+        ("cm/s", AxisUnit.CM_PER_S),
+        ("[m/s]", AxisUnit.M_PER_S),
+        ("kHz", AxisUnit.FREQUENCY),
+        ("100cm/s", AxisUnit.CM_PER_S),
+    ],
+)
+def test_units(text, unit):
+    assert unit_of(text) is unit
+
+
+@pytest.mark.parametrize("text", ["100mm/s", "225Hz", "1.8MHz", "cm", "ms", ""])
+def test_what_is_no_unit_of_velocity(text):
+    assert unit_of(text) is None
+
+
+def test_a_misread_number_is_left_out():
+    numbers = [number(100, "100"), number(200, "0"), number(300, "-100"), number(400, "-260"), number(500, "-300")]
+    line = line_through(numbers, tolerance_px=2)
+    assert line.step == pytest.approx(1.0)
+    assert line.zero_row == pytest.approx(200)
+    assert [other.text for other in line.others] == ["-260"]
+
+
+def test_a_tick_read_as_a_minus_does_not_turn_the_scale():
+    numbers = [number(100, "-100"), number(200, "0"), number(300, "--100"), number(400, "--200")]
+    line = line_through(numbers, tolerance_px=2)
+    assert line.step == pytest.approx(1.0)
+    assert line.wrong_signs == 1
+
+
+def test_an_inverted_display_stays_inverted():
+    line = line_through([number(100, "-100"), number(200, "0"), number(300, "100"), number(400, "200")], tolerance_px=2)
+    assert line.step == pytest.approx(-1.0)
+
+
+def test_numbers_without_signs_mean_the_usual_display():
+    line = line_through([number(100, "1.0"), number(200, "0"), number(300, "1.0"), number(400, "2.0")], tolerance_px=2)
+    assert line.step == pytest.approx(0.01)
+    assert line.value(400) == pytest.approx(-2.0)
+
+
+def test_a_decimal_point_that_was_seen_but_not_read_makes_no_scale():
+    numbers = [number(row, text, dotted=True) for row, text in ((100, "10"), (200, "20"), (300, "30"))]
+    assert line_through(numbers, tolerance_px=2) is None
+
+
+def test_one_number_makes_no_scale():
+    assert line_through([number(100, "100")], tolerance_px=2) is None
+    assert line_through([], tolerance_px=2) is None
+
+
+def test_axis_print_is_numbers_and_units_and_nothing_else():
+    assert is_axis_print("-1.5", 0.9)
+    assert is_axis_print("cm/s", 0.9)
+    assert not is_axis_print("76bpm", 0.9)
+    assert not is_axis_print("12.5 mm", 0.9)
