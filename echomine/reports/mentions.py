@@ -51,13 +51,15 @@ def _longest(
 
 
 def _is_meant(tokens: Tokens, lexicon: Lexicon, term: Term, index: int, end: int, before: list[Mention]) -> bool:
-    return not term.case or is_abbreviation(tokens, _written(before, term, index, end - index), lexicon)
+    return not term.case or is_abbreviation(tokens, _written(tokens, before, term, (index, end)), lexicon)
 
 
-def _written(before: list[Mention], term: Term, index: int, size: int) -> Written:
+def _written(tokens: Tokens, before: list[Mention], term: Term, place: tuple[int, int]) -> Written:
+    index, end = place
     previous = before[-1] if before else None
-    listed = previous is not None and previous.kind in _LISTED and index - previous.last <= _NEAR_IN_A_LIST
-    return Written(index, index + size - 1, term.case == "guarded", _is_graded(before, index), listed)
+    gap = index - previous.last if previous is not None and previous.kind in _LISTED else _NEAR_IN_A_LIST + 1
+    listed = gap < _NEAR_IN_A_LIST or (gap == _NEAR_IN_A_LIST and tokens.words[index - 2] == ",")
+    return Written(index, end - 1, term.case == "guarded", _is_graded(before, index), listed)
 
 
 def _is_graded(before: list[Mention], index: int) -> bool:

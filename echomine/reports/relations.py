@@ -63,9 +63,7 @@ class SentenceReader:
         """The valves after a lesion that heads their list, each with its grade: ``Regurgitation: mitral mild, ...``."""
         listed = []
         for mention in self.view.mentions:
-            grade = (
-                grade_after(self.view, mention.last) if mention.kind is Kind.VALVE and mention.first >= first else ""
-            )
+            grade = self._entry(mention) if mention.kind is Kind.VALVE and mention.first >= first else ""
             implied = Assertion.NEGATED if grade == "none" else Assertion.PRESENT
             listed += [
                 Statement(
@@ -83,6 +81,12 @@ class SentenceReader:
                 for valve in (self.view.names(mention) if grade else ())
             ]
         return listed
+
+    def _entry(self, valve: Mention) -> str:
+        """The grade beside a valve of a list: ``mitral - mild``, ``aortic - none``."""
+        following = self.view.owner.get(valve.last + 1)
+        denied = following is not None and following.kind is Kind.CUE and following.term.value == Assertion.NEGATED
+        return "none" if denied else grade_after(self.view, valve.last)
 
     def _lesion(self, head: Mention) -> list[Statement]:
         phrase = leftwards(self.view, head)
