@@ -42,7 +42,7 @@ from echomine.synthetic.config import ArchiveConfig
 
 GOAL = 0.75
 PARAGRAPHS, DRAWN = 10_253, 240
-QUICK = {"text_space": {"epochs": 3}, "image_feature": {"epochs": 2}, "labeller": {"folds": 2}}
+QUICK = {"text_space": {"epochs": 3}, "image_feature": {"kernels": 500, "sample": 200}, "labeller": {"folds": 2}}
 """The models need the right sizes here, not the best weights."""
 
 

@@ -58,7 +58,10 @@ TINY_SETTINGS = """
 size = 32
 epochs = 10
 [image_feature]
-epochs = 2
+kernels = 200
+components = 64
+sample = 60
+folds = 2
 [transform]
 members = 1
 epochs = 5

@@ -61,7 +61,7 @@ def train_ridge(
     targets: NDArray[np.float32],
     groups: Sequence[str],
     *,
-    strength: float = 100.0,
+    strength: float = 0.03,
 ) -> RidgeTransform:
     """The map with the least squared error plus ``strength`` times its squared weights, in closed form.
 
@@ -69,14 +69,14 @@ def train_ridge(
         features: (N, d).
         targets: (N, m) vectors, made unit rows first.
         groups: N patients; only counted, so that it is called as ``train_transform`` is.
-        strength: Weight of the penalty; the features are standardised first.
+        strength: Weight of the penalty, as a share of the mean squared length of a feature.
 
     Raises:
         ConfigurationError: If counts disagree or there is no pair.
     """
     check_pairs(features, targets, groups)
-    mean, spread = features.mean(axis=0), features.std(axis=0)
-    scale = np.where(spread > NARROWEST_SPREAD, spread, 1)
+    mean = features.mean(axis=0)
+    scale = np.full(features.shape[1], max(float(np.sqrt(np.mean((features - mean) ** 2))), NARROWEST_SPREAD))
     weights, intercept = ridge_weights((features - mean) / scale, unit_rows(targets), strength)
     as_float = (np.asarray(part, dtype=np.float32) for part in (mean, scale, weights, intercept))
     return RidgeTransform(*as_float)

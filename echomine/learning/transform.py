@@ -21,6 +21,7 @@ from echomine.models.weights import tensors_from_bytes
 
 _CONFIG, _WEIGHTS = "transform.json", "transform.safetensors"
 _SEED_STEP = 7919
+_TINY = 1e-9
 
 
 class FeatureTransform(Protocol):
@@ -45,7 +46,8 @@ class TransformConfig:
         dropout: Share of inputs and hidden units dropped in training.
         noise: Standard deviation of what is added to the standardised features in training.
         members: Networks whose answers are averaged; each has its own start and its own validation patients.
-        ridge: Strength of the ridge regression it starts from and adds to; 0 starts from nothing.
+        ridge: Strength of the ridge regression it starts from and adds to, as a share of the mean squared length of
+            a feature; 0 starts from nothing.
         epochs, passes: Epochs at most, and passes over the pairs in each.
         patience: Epochs without better validation before it stops.
         validation_share: Share of the patients held back for early stopping, other ones for each member.
@@ -56,9 +58,9 @@ class TransformConfig:
     dropout: float = 0.3
     noise: float = 0.1
     members: int = 2
-    ridge: float = 100.0
+    ridge: float = 0.03
     epochs: int = 5
-    passes: int = 10
+    passes: int = 3
     batch_size: int = 64
     learning_rate: float = 1e-4
     weight_decay: float = 0.05
@@ -147,13 +149,14 @@ def _network(config: TransformConfig, feature_width: int, text_width: int) -> Tr
     return network.eval()
 
 
-def train_transform(
+def train_transform(  # noqa: PLR0913 - what a training run is made of
     features: NDArray[np.float32],
     targets: NDArray[np.float32],
     groups: Sequence[str],
     config: TransformConfig,
     *,
     seed: int,
+    weights: NDArray[np.float32] | None = None,
     on_progress: ProgressCallback | None = None,
 ) -> Transform:
     """A transform learnt on pairs.
@@ -164,6 +167,7 @@ def train_transform(
         groups: N patients.
         config: Settings.
         seed: Fixes everything.
+        weights: (N,) weight of each row, > 0; None weighs all alike.
         on_progress: Told (steps done, steps in all) over all members.
 
     Returns:
@@ -174,7 +178,7 @@ def train_transform(
     """
     check_pairs(features, targets, groups)
     inputs = torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32))
-    standardiser = Standardiser.of(inputs)
+    standardiser = Standardiser.common(inputs)
     goal = torch.from_numpy(unit_rows(targets))
     networks = []
     for member in range(config.members):
@@ -186,6 +190,7 @@ def train_transform(
             batch_size=config.batch_size,
             passes=config.passes,
             noise=config.noise,
+            weights=None if weights is None else torch.from_numpy(np.asarray(weights, dtype=np.float32)),
         )
         progress = _over_members(on_progress, member, config.members)
         networks.append(_train_member(batches, config, seed=member_seed, on_progress=progress))
@@ -201,7 +206,9 @@ def _train_member(
     if config.ridge > 0:
         learnt = ~batches.held_back
         rows, goals = batches.features[learnt].numpy(), batches.targets[learnt].numpy()
-        network.start_from(*(torch.from_numpy(part) for part in ridge_weights(rows, goals, config.ridge)))
+        weights = None if batches.weights is None else batches.weights[learnt].numpy()
+        linear = ridge_weights(rows, goals, config.ridge, weights)
+        network.start_from(*(torch.from_numpy(part) for part in linear))
     plan = TrainingPlan(
         epochs=config.epochs,
         learning_rate=config.learning_rate,
@@ -229,17 +236,28 @@ def _over_members(on_progress: ProgressCallback | None, member: int, members: in
 
 
 def ridge_weights(
-    standard: NDArray[np.float32], targets: NDArray[np.float32], strength: float
+    standard: NDArray[np.float32],
+    targets: NDArray[np.float32],
+    strength: float,
+    weights: NDArray[np.float32] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Weights (d, m) and intercept (m,) of the ridge regression on standardised features.
 
     Solved in the space of the rows, which are few.
+
+    Args:
+        standard: (N, d).
+        targets: (N, m).
+        strength: Penalty, as a share of the mean squared length of a row.
+        weights: (N,) weight of each row; None weighs all alike.
     """
     rows = standard.astype(np.float64)
-    intercept = targets.mean(axis=0)
-    gram = rows @ rows.T + strength * np.eye(len(rows))
-    weights = rows.T @ np.linalg.solve(gram, (targets - intercept).astype(np.float64))
-    return weights.astype(np.float32), intercept.astype(np.float32)
+    share = np.ones(len(rows)) if weights is None else weights.astype(np.float64)
+    intercept = np.average(targets, axis=0, weights=share)
+    gram = rows @ rows.T
+    gram.flat[:: len(rows) + 1] += strength * np.mean(np.diag(gram)) / share + _TINY
+    solved = rows.T @ np.linalg.solve(gram, (targets - intercept).astype(np.float64))
+    return solved.astype(np.float32), intercept.astype(np.float32)
 
 
 def check_pairs(features: NDArray[np.float32], targets: NDArray[np.float32], groups: Sequence[str]) -> None:

@@ -29,6 +29,13 @@ class Standardiser:
         spread = features.std(dim=0, correction=0)
         return cls(features.mean(dim=0), torch.where(spread > NARROWEST_SPREAD, spread, torch.ones(())))
 
+    @classmethod
+    def common(cls, features: Tensor) -> "Standardiser":
+        """Mean of features (N, d), N >= 1, and one scale for all: they keep their weights among each other."""
+        mean = features.mean(dim=0)
+        spread = (features - mean).square().mean().sqrt().clamp(min=NARROWEST_SPREAD)
+        return cls(mean, spread.expand(features.shape[1]).clone())
+
     def __call__(self, features: Tensor) -> Tensor:
         """Standardised features (N, d)."""
         return (features - self.mean) / self.scale
@@ -45,6 +52,7 @@ class VectorBatches:
         batch_size: Rows of one step.
         passes: Passes over the rows that count as one epoch: few rows make epochs too short to be worth an end.
         noise: Standard deviation of what is added to the features in training.
+        weights: (N,) how often a row is drawn, relative to the others; None draws all alike.
     """
 
     features: Tensor
@@ -53,6 +61,7 @@ class VectorBatches:
     batch_size: int
     passes: int = 1
     noise: float = 0.0
+    weights: Tensor | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -64,7 +73,7 @@ class VectorBatches:
         """The batches of one epoch."""
         rows = (~self.held_back).nonzero()[:, 0]
         for _ in range(self.passes):
-            order = rows[torch.randperm(len(rows), generator=generator)]
+            order = rows[self._drawn(rows, generator)]
             for step in range(self.steps_per_epoch // self.passes):
                 chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
                 features = self.features[chosen]
@@ -72,6 +81,11 @@ class VectorBatches:
                     features + self.noise * torch.randn(features.shape, generator=generator),
                     self.targets[chosen],
                 )
+
+    def _drawn(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+        if self.weights is None:
+            return torch.randperm(len(rows), generator=generator)
+        return torch.multinomial(self.weights[rows], len(rows), replacement=True, generator=generator)
 
     def validation(self) -> Iterator[Batch]:
         """The held-back rows at once."""

@@ -1,4 +1,4 @@
-"""What every evaluation prints beside the method: answers that need no transform, and the ceiling."""
+"""What every evaluation prints beside the method: answers that need no transform."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,15 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echomine.domain.vocabulary import Severity, Valve
-from echomine.learning.direct import LESIONS, NOT_STATED, train_direct, train_direct_heads
-from echomine.learning.image_feature import ImageFeature
-from echomine.pipeline.learning_steps import PairedFeatures
+from echomine.learning.direct import LESIONS, NOT_STATED, train_direct_heads
 from echomine.pipeline.scoring import Claim, Pair, Truth
+from echomine.pipeline.taught_rows import PairedFeatures
 from echomine.retrieval.vote import Reading
 
 Claims = dict[Pair, Claim]
 Readings = Mapping[str, tuple[Reading, ...]]
-CEILING_EPOCHS = 200
 
 
 def claims_of_paragraph(readings: Sequence[Reading]) -> Claims:
@@ -68,21 +66,6 @@ def direct_heads(
     ]
     heads = train_direct_heads(paired.features, np.array(grades, dtype=np.int64), paired.patients, seed=seed)
     return _medians(heads.probabilities(features))
-
-
-def ceiling(
-    pixels: NDArray[np.uint8],
-    truths: Sequence[Truth],
-    patients: Sequence[str],
-    asked: NDArray[np.uint8],
-    feature: ImageFeature,
-    *,
-    seed: int,
-) -> list[Claims]:
-    """The same backbone trained on the true grades of the paired images; only an evaluation can know them."""
-    grades = np.array([_grade_row(truth) for truth in truths], dtype=np.int64)
-    network = train_direct(pixels, grades, patients, feature, seed=seed, epochs=CEILING_EPOCHS)
-    return _medians(network.probabilities(asked))
 
 
 def _grade_row(grades: Truth) -> list[int]:

@@ -17,7 +17,7 @@ from echomine.archive.workspace import Workspace
 from echomine.domain.errors import ConfigurationError, UsageError
 from echomine.domain.records import Paragraph
 from echomine.domain.vocabulary import Severity
-from echomine.learning.image_feature import ImageFeature
+from echomine.learning.display_feature import DisplayFeature
 from echomine.learning.transform import Transform
 from echomine.metrics.calibration import reliability_bins, risk_coverage
 from echomine.metrics.labels import confusion
@@ -34,9 +34,7 @@ from echomine.pipeline.learning_steps import (
     make_judgements,
     make_text_space,
     make_transform,
-    paired_features,
-    settle_weak_pairs,
-    statement_of,
+    taught_rows,
     vectors_of,
     with_weak_labels,
 )
@@ -44,6 +42,7 @@ from echomine.pipeline.model_chain import IMAGE_FEATURE, INDEX, LABELLER, TEXT_S
 from echomine.pipeline.progress import SILENT, Progress
 from echomine.pipeline.scoring import FIGURES, Pair, Row, ScoredImage, Truth, rows_of, score
 from echomine.pipeline.settings import Settings
+from echomine.pipeline.taught_rows import statement_of
 from echomine.reports import lexicon_version
 from echomine.retrieval.paragraph_index import ParagraphIndex
 from echomine.retrieval.text_space import TextSpace
@@ -147,7 +146,7 @@ def _held_out_run(workspace: Workspace, truths: Mapping[str, Truth], settings: S
     labeller = workspace.artifacts.load(LABELLER)
     parts = {kind: workspace.artifacts.load(kind, name) for kind, name in labeller.parents.items()}
     space = text_space_from_files(parts[TEXT_SPACE].files)
-    feature = ImageFeature.from_files(parts[IMAGE_FEATURE].files)
+    feature = DisplayFeature.from_files(parts[IMAGE_FEATURE].files)
     patients = workspace.catalog.patients() - learning_patients_of(workspace, settings)
     test_data = load_learning_data(
         workspace, feature.config.grid, patients=patients, most_unlabelled=EVERY_IMAGE, progress=progress
@@ -165,7 +164,7 @@ def _held_out_run(workspace: Workspace, truths: Mapping[str, Truth], settings: S
     )
     test = _test_set(test_data.images, truths)
     with progress.stage("Judging", 1) as advance:
-        claims = run_methods(models, test, seed=0, trained_truths=None, pixels=test.images.pixels[:0])
+        claims = run_methods(models, test, seed=0, learnt_truths=None)
         advance(1)
     return _Run(models=models, claims=claims, test=test, space=space)
 
@@ -201,14 +200,9 @@ def _lecture_run(
     )
     paired_images = {pair.image_id for pair in data.pairs}
     test = _test_set(data.images.of_patients(tested).only(paired_images), truths)
-    learnt = data.images.only(set(models.paired.image_ids))
-    rows = learnt.rows()
-    pixels = learnt.pixels[[rows[name] for name in models.paired.image_ids]]
-    known = [truths.get(name) for name in models.paired.image_ids]
+    known = truths if set(models.paired.image_ids) <= set(truths) else None
     with progress.stage(f"Judging, seed {seed}", 1) as advance:
-        claims = run_methods(
-            models, test, seed=seed, trained_truths=[one or {} for one in known] if all(known) else None, pixels=pixels
-        )
+        claims = run_methods(models, test, seed=seed, learnt_truths=known)
         advance(1)
     return _Run(models=models, claims=claims, test=test, space=space)
 
@@ -237,12 +231,8 @@ def fit_models(
     data = with_weak_labels(data)
     space = make_text_space(data.paragraphs, settings, seed=seed, progress=progress)
     feature = make_image_feature(data, settings, seed=seed, progress=progress)
-    features = feature.embed(data.images.pixels)
     vectors = vectors_of(space, pool)
-    pairs = data.pairs
-    if not hand_made:
-        pairs = settle_weak_pairs(data, features, vectors, settings, seed=seed, progress=progress)
-    paired = paired_features(data, pairs, features, vectors)
+    paired = taught_rows(data, feature, vectors, settings, hand_made=hand_made, seed=seed, progress=progress)
     index = make_index(pool, vectors, settings, text_space="")
     by_id = {one.paragraph_id: one for one in pool}
     models = FittedModels(

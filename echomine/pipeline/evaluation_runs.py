@@ -7,19 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echomine.domain.records import Calibration, ImageRecord, Paragraph
-from echomine.domain.vocabulary import DopplerMode, Severity
-from echomine.learning.image_feature import ImageFeature
+from echomine.domain.vocabulary import FLOW_DISEASES, Disease, DopplerMode, Severity, Valve
+from echomine.learning.display_feature import DisplayFeature
 from echomine.learning.ridge import train_ridge
 from echomine.learning.transform import FeatureTransform
 from echomine.pipeline import baselines
 from echomine.pipeline.labeller import Labeller, cast_votes
 from echomine.pipeline.learning_data import GriddedImages
-from echomine.pipeline.learning_steps import PairedFeatures, Vectors
 from echomine.pipeline.scoring import Claim, Pair, ScoredImage, Truth, claims_of
+from echomine.pipeline.taught_rows import PairedFeatures, Vectors
+from echomine.pipeline.viewed_statements import statements_of
 from echomine.retrieval.paragraph_index import ParagraphIndex
-from echomine.retrieval.vote import Reading
+from echomine.retrieval.vote import PairVote, Reading
 
-OURS = "echomine"
+OURS, CEILING = "echomine", "ceiling"
 METHODS: dict[str, str] = {
     OURS: "image -> text space -> vote",
     "ridge": "the same with a ridge regression as transform",
@@ -27,7 +28,7 @@ METHODS: dict[str, str] = {
     "commonest of true valve": "what reports most often say of the valve, which it is told",
     "image neighbours": "the paragraph of the nearest paired image, no text space",
     "direct heads": "softmax heads on the same feature, learnt on the same pairs",
-    "ceiling": "the same backbone trained on the true grades of the same images",
+    CEILING: "the same with the true statement of every image that ours learnt from, which no lab has",
 }
 
 
@@ -53,7 +54,7 @@ class FittedModels:
         vectors: Vector of each paragraph, those of the test patients inferred.
     """
 
-    feature: ImageFeature
+    feature: DisplayFeature
     transform: FeatureTransform
     index: ParagraphIndex
     labeller: Labeller
@@ -81,7 +82,7 @@ class RunClaims:
 
 
 def run_methods(
-    models: FittedModels, test: TestSet, *, seed: int, trained_truths: Sequence[Truth] | None, pixels: NDArray[np.uint8]
+    models: FittedModels, test: TestSet, *, seed: int, learnt_truths: Mapping[str, Truth] | None
 ) -> RunClaims:
     """All methods on one test set.
 
@@ -89,10 +90,10 @@ def run_methods(
         models: The models.
         test: The images.
         seed: Of what is drawn or trained here.
-        trained_truths: Truth of the paired images, for the ceiling; None leaves it out.
-        pixels: (N, 1, rows, columns) of the paired images, for the ceiling.
+        learnt_truths: Truth of the images that were learnt from, by id, for the ceiling; None leaves it out.
     """
-    features = models.feature.embed(test.images.pixels)
+    features = models.feature.embed(test.images.pixels).features
+    pairs = models.paired.pairs
     places = models.transform.map(features)
     readings = models.readings
     rng = np.random.default_rng(seed)
@@ -101,13 +102,11 @@ def run_methods(
         "ridge": _ridge(models, test, features),
         "random paragraph": baselines.random_paragraph(readings, len(test.truths), rng),
         "commonest of true valve": baselines.commonest_of_true_valve(readings, test.truths),
-        "image neighbours": baselines.image_neighbours(models.paired, features, models.labeller.readings),
-        "direct heads": baselines.direct_heads(models.paired, features, models.labeller.readings, seed=seed),
+        "image neighbours": baselines.image_neighbours(pairs, features, models.labeller.readings),
+        "direct heads": baselines.direct_heads(pairs, features, models.labeller.readings, seed=seed),
     }
-    if trained_truths is not None:
-        answers["ceiling"] = baselines.ceiling(
-            pixels, trained_truths, models.paired.patients, test.images.pixels, models.feature, seed=seed
-        )
+    if learnt_truths is not None:
+        answers[CEILING] = _ceiling(models, test, features, learnt_truths)
     return RunClaims(scored={name: _scored(test, claims) for name, claims in answers.items()}, places=places)
 
 
@@ -127,16 +126,43 @@ def _record(image_id: str, patient: str, mode: DopplerMode) -> ImageRecord:
 
 
 def _ridge(models: FittedModels, test: TestSet, features: NDArray[np.float32]) -> list[dict[Pair, Claim]]:
-    paired = models.paired
-    places = train_ridge(paired.features, paired.targets, paired.patients).map(features)
+    pairs = models.paired.pairs
+    return _voted(models, test, train_ridge(pairs.features, pairs.targets, pairs.patients).map(features))
+
+
+def _ceiling(
+    models: FittedModels, test: TestSet, features: NDArray[np.float32], truths: Mapping[str, Truth]
+) -> list[dict[Pair, Claim]]:
+    """The same feature and text space, learnt on what is true of the images: only an evaluation can know it."""
+    known = {(one.valve, *one.grades): one.vector for one in statements_of(models.paragraphs, models.vectors)}
+    said = [true_statement(truths.get(name, {})) for name in models.paired.image_ids]
+    stated = [known.get(one) if one is not None else None for one in said]
+    rows = [row for row, vector in enumerate(stated) if vector is not None]
+    targets = np.stack([vector for vector in stated if vector is not None])
+    patients = [models.paired.patients[row] for row in rows]
+    return _voted(models, test, train_ridge(models.paired.features[rows], targets, patients).map(features))
+
+
+def true_statement(truth: Truth) -> tuple[Valve, Severity, Severity] | None:
+    """Valve, stenosis and regurgitation of a truth; None where the display cannot show both."""
+    if len(truth) != len(FLOW_DISEASES):
+        return None
+    valve = next(iter(truth))[0]
+    return valve, truth[valve, Disease.STENOSIS], truth[valve, Disease.REGURGITATION]
+
+
+def _voted(models: FittedModels, test: TestSet, places: NDArray[np.float32]) -> list[dict[Pair, Claim]]:
     votes = cast_votes(models.index, places, test.images.patients, models.labeller.readings, models.labeller.vote)
-    return [
-        {
-            (one.valve, one.disease): Claim(grade=one.grade if one.is_present else min(one.grade, Severity.TRACE))
-            for one in cast
-        }
-        for cast in votes
-    ]
+    return [claims_of_votes(cast, mode) for cast, mode in zip(votes, test.images.modes, strict=True)]
+
+
+def claims_of_votes(votes: Sequence[PairVote], mode: DopplerMode) -> dict[Pair, Claim]:
+    """The claims of plain votes, without confidence or abstention."""
+    return {
+        (one.valve, one.disease): Claim(grade=one.grade if one.is_present else min(one.grade, Severity.TRACE))
+        for one in votes
+        if mode.shows(one.disease)
+    }
 
 
 def _scored(test: TestSet, claims: Sequence[Mapping[Pair, Claim]]) -> tuple[ScoredImage, ...]:

@@ -17,21 +17,19 @@ from echomine.domain.vocabulary import DopplerMode
 from echomine.pipeline.labeller import Judgement, Labeller, paragraph_readings
 from echomine.pipeline.learning_data import LearningData, learning_patients, load_learning_data
 from echomine.pipeline.learning_steps import (
-    PairedFeatures,
-    Vectors,
     make_image_feature,
     make_index,
     make_judgements,
     make_text_space,
     make_transform,
-    paired_features,
-    settle_weak_pairs,
+    taught_rows,
     vectors_of,
     with_weak_labels,
 )
 from echomine.pipeline.model_chain import IMAGE_FEATURE, INDEX, LABELLER, TEXT_SPACE, TRANSFORM
 from echomine.pipeline.progress import SILENT, Progress
 from echomine.pipeline.settings import Settings
+from echomine.pipeline.taught_rows import PairedFeatures, Vectors
 from echomine.reports import lexicon_version
 from echomine.retrieval.text_spaces import text_space_from_files
 
@@ -101,24 +99,20 @@ def train_transform_network(
     feature_generation = workspace.artifacts.write(
         IMAGE_FEATURE,
         feature.to_files(),
-        config=config_to_dict(settings.image_feature) | config_to_dict(settings.learning),
+        config=_configs(settings.image_feature, settings.network, settings.learning),
         seeds={"seed": seed},
         metrics={"images": len(data.images.image_ids), "views": len(data.views), "hand_made": hand_made},
     )
     vectors = vectors_of(text_space_from_files(space.files), data.paragraphs)
-    features = feature.embed(data.images.pixels)
-    pairs = data.pairs
-    if not hand_made:
-        pairs = settle_weak_pairs(data, features, vectors, settings, seed=seed, progress=progress)
-    paired = paired_features(data, pairs, features, vectors)
+    paired = taught_rows(data, feature, vectors, settings, hand_made=hand_made, seed=seed, progress=progress)
     transform = make_transform(paired, settings, seed=seed, progress=progress)
     transform_generation = workspace.artifacts.write(
         TRANSFORM,
         {**transform.to_files(), **_pair_files(paired)},
-        config=config_to_dict(settings.transform) | config_to_dict(settings.learning),
+        config=_configs(settings.transform, settings.statements, settings.learning),
         parents={TEXT_SPACE: space.generation_id, IMAGE_FEATURE: feature_generation.generation_id},
         seeds={"seed": seed},
-        metrics={"pairs": len(pairs), "hand_made": hand_made},
+        metrics={"pairs": len(paired.pairs.image_ids), "views": len(paired.image_ids), "hand_made": hand_made},
     )
     return LearnResult(generations=(feature_generation, transform_generation))
 
@@ -170,6 +164,11 @@ def learning_patients_of(workspace: Workspace, settings: Settings) -> frozenset[
     return learning_patients(workspace.catalog.patients(), settings.learning.fractions)
 
 
+def _configs(*groups: object) -> dict[str, Any]:
+    """The settings of several groups; where two share a name, the later one's."""
+    return {name: value for group in groups for name, value in config_to_dict(group).items()}
+
+
 def _learning_paragraphs(workspace: Workspace, settings: Settings) -> tuple[Paragraph, ...]:
     return tuple(workspace.catalog.reports.paragraphs(patients=learning_patients_of(workspace, settings)))
 
@@ -186,22 +185,27 @@ def _learning_data(workspace: Workspace, settings: Settings, progress: Progress)
 
 def _pair_files(paired: PairedFeatures) -> dict[str, bytes]:
     rows = list(zip(paired.image_ids, paired.patients, paired.modes, paired.paragraph_ids, strict=True))
-    arrays = {"features": np.ascontiguousarray(paired.features)}
+    arrays = {
+        "features": np.ascontiguousarray(paired.features),
+        "targets": np.ascontiguousarray(paired.targets),
+        "weights": paired.weights,
+    }
     return {_PAIRS: json.dumps(rows).encode(), _PAIR_FEATURES: bytes(save(arrays))}
 
 
 def paired_rows(files: Mapping[str, bytes], vectors: Vectors) -> PairedFeatures:
     """The rows that a transform was learnt from, as its generation keeps them; a paragraph that is gone is left out."""
     rows = json.loads(files[_PAIRS])
-    features = load(files[_PAIR_FEATURES])["features"]
-    kept = [place for place, (*_, paragraph) in enumerate(rows) if paragraph in vectors]
+    arrays = load(files[_PAIR_FEATURES])
+    kept = [place for place, (*_, paragraph) in enumerate(rows) if not paragraph or paragraph in vectors]
     return PairedFeatures(
         image_ids=tuple(rows[place][0] for place in kept),
         patients=tuple(rows[place][1] for place in kept),
         modes=tuple(DopplerMode(rows[place][2]) for place in kept),
         paragraph_ids=tuple(rows[place][3] for place in kept),
-        features=features[kept],
-        targets=np.stack([vectors[rows[place][3]] for place in kept]),
+        features=arrays["features"][kept],
+        targets=arrays["targets"][kept],
+        weights=arrays["weights"][kept],
     )
 
 

@@ -1,8 +1,7 @@
 """The steps of learning on data in memory: nothing is read, written or remembered here."""
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,9 @@ from numpy.typing import NDArray
 from echomine.domain.errors import UsageError
 from echomine.domain.records import Pair, Paragraph
 from echomine.domain.splits import unit_hash
-from echomine.domain.vocabulary import Assertion, DopplerMode
+from echomine.domain.vocabulary import Assertion
 from echomine.learning.coarse_task import CoarseTarget
-from echomine.learning.image_feature import ImageFeature, train_image_feature
+from echomine.learning.display_feature import DisplayFeature, Embedded, train_display_feature
 from echomine.learning.transform import Transform, train_transform
 from echomine.pipeline.labeller import (
     Judgement,
@@ -22,47 +21,15 @@ from echomine.pipeline.labeller import (
     judged_votes,
     paragraph_readings,
 )
-from echomine.pipeline.learning_data import LearningData
+from echomine.pipeline.learning_data import GriddedImages, LearningData
 from echomine.pipeline.progress import Progress, steps_of
 from echomine.pipeline.settings import Settings
+from echomine.pipeline.taught_rows import PairedFeatures, Vectors, embed_taught, paired_features, viewed_features
 from echomine.pipeline.weak_pairs import paragraphs_by_study, propose_pairs, propose_views, revise_pairs
 from echomine.retrieval.paragraph_index import ParagraphIndex
 from echomine.retrieval.text_space import TextSpace
 from echomine.retrieval.text_spaces import learn_text_space
 from echomine.retrieval.vote import PairVote
-
-Vectors = Mapping[str, NDArray[np.float32]]
-"""(m,) unit vector of each paragraph id."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairedFeatures:
-    """What the transform learns from: one row a pair.
-
-    Attributes:
-        image_ids, patients, modes, paragraph_ids: N each.
-        features: (N, d).
-        targets: (N, m).
-    """
-
-    image_ids: tuple[str, ...]
-    patients: tuple[str, ...]
-    modes: tuple[DopplerMode, ...]
-    paragraph_ids: tuple[str, ...]
-    features: NDArray[np.float32]
-    targets: NDArray[np.float32]
-
-    def rows(self, chosen: NDArray[np.bool_]) -> "PairedFeatures":
-        """Some of the rows."""
-        kept = np.flatnonzero(chosen).tolist()
-        return PairedFeatures(
-            image_ids=tuple(self.image_ids[row] for row in kept),
-            patients=tuple(self.patients[row] for row in kept),
-            modes=tuple(self.modes[row] for row in kept),
-            paragraph_ids=tuple(self.paragraph_ids[row] for row in kept),
-            features=self.features[kept],
-            targets=self.targets[kept],
-        )
 
 
 def make_text_space(paragraphs: Sequence[Paragraph], settings: Settings, *, seed: int, progress: Progress) -> TextSpace:
@@ -100,14 +67,15 @@ def with_weak_labels(data: LearningData) -> LearningData:
 
 def make_image_feature(
     data: LearningData, settings: Settings, *, seed: int, progress: Progress, checkpoint_dir: Path | None = None
-) -> ImageFeature:
-    """An image feature learnt on the views and, without labels, on all images."""
+) -> DisplayFeature:
+    """A display feature learnt on the views and, without labels, on all images."""
     views = {view.image_id: CoarseTarget(view.valve, view.flow) for view in data.views}
     with progress.stage("Training the image feature", 100) as advance:
-        return train_image_feature(
+        return train_display_feature(
             data.images.pixels,
             [views.get(image) for image in data.images.image_ids],
             settings.image_feature,
+            settings.network,
             seed=seed,
             groups=data.images.patients,
             checkpoint_dir=checkpoint_dir,
@@ -115,50 +83,25 @@ def make_image_feature(
         )
 
 
-def paired_features(
-    data: LearningData, pairs: Sequence[Pair], features: NDArray[np.float32], vectors: Vectors
+def taught_rows(  # noqa: PLR0913 - everything that is learnt from
+    data: LearningData,
+    feature: DisplayFeature,
+    vectors: Vectors,
+    settings: Settings,
+    *,
+    hand_made: bool,
+    seed: int,
+    progress: Progress,
 ) -> PairedFeatures:
-    """The rows that a transform learns from.
-
-    Args:
-        data: Holds the images of all pairs.
-        pairs: One row each.
-        features: (N, d) of the data's images.
-        vectors: Of all paragraphs of the pairs.
-    """
-    rows = data.images.rows()
-    targets = concept_targets(data.paragraphs, vectors)
-    return PairedFeatures(
-        image_ids=tuple(pair.image_id for pair in pairs),
-        patients=tuple(data.images.patients[rows[pair.image_id]] for pair in pairs),
-        modes=tuple(data.images.modes[rows[pair.image_id]] for pair in pairs),
-        paragraph_ids=tuple(pair.paragraph_id for pair in pairs),
-        features=features[[rows[pair.image_id] for pair in pairs]],
-        targets=np.stack([targets[pair.paragraph_id] for pair in pairs]),
-    )
-
-
-def concept_targets(paragraphs: Sequence[Paragraph], vectors: Vectors) -> dict[str, NDArray[np.float32]]:
-    """The mean vector of all paragraphs that say the same, for each paragraph.
-
-    A pair tells what an image shows, not how its report words it; the mean keeps the first and drops the second.
-    """
-    groups: dict[frozenset[tuple[str, str, int, str]], list[str]] = defaultdict(list)
-    for paragraph in paragraphs:
-        groups[statement_of(paragraph)].append(paragraph.paragraph_id)
-    means = {}
-    for members in groups.values():
-        mean = np.mean([vectors[name] for name in members], axis=0)
-        unit = np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), dtype=np.float32)
-        means.update(dict.fromkeys(members, unit))
-    return means
-
-
-def statement_of(paragraph: Paragraph) -> frozenset[tuple[str, str, int, str]]:
-    """What a paragraph says, without its wording: valve, disease, grade and assertion of each finding."""
-    return frozenset(
-        (one.valve.value, one.disease.value, int(one.severity.grade), one.assertion.value) for one in paragraph.findings
-    )
+    """The rows that the transform is learnt from: pairs and viewed images; weak pairs alone where none is hand-made."""
+    with progress.stage("Describing pairs and views", 1) as advance:
+        taught, embedded = embed_taught(feature, data)
+        advance(1)
+    if not hand_made:
+        pairs = settle_weak_pairs(data, taught, embedded, vectors, settings, seed=seed, progress=progress)
+        return paired_features(data, pairs, taught, embedded, vectors)
+    paired = paired_features(data, data.pairs, taught, embedded, vectors)
+    return viewed_features(data, paired, taught, embedded, vectors, settings.statements, ridge=settings.transform.ridge)
 
 
 def make_transform(paired: PairedFeatures, settings: Settings, *, seed: int, progress: Progress) -> Transform:
@@ -170,13 +113,15 @@ def make_transform(paired: PairedFeatures, settings: Settings, *, seed: int, pro
             paired.patients,
             settings.transform,
             seed=seed,
+            weights=paired.weights,
             on_progress=_percent(steps_of(advance)),
         )
 
 
-def settle_weak_pairs(
+def settle_weak_pairs(  # noqa: PLR0913 - what a pair is revised by
     data: LearningData,
-    features: NDArray[np.float32],
+    taught: GriddedImages,
+    embedded: Embedded,
     vectors: Vectors,
     settings: Settings,
     *,
@@ -189,7 +134,7 @@ def settle_weak_pairs(
     candidates = {pair.image_id: studies[data.images.study_uids[rows[pair.image_id]]] for pair in data.pairs}
     pairs = data.pairs
     for _ in range(settings.learning.weak_rounds):
-        paired = paired_features(data, pairs, features, vectors)
+        paired = paired_features(data, pairs, taught, embedded, vectors)
         places = make_transform(paired, settings, seed=seed, progress=progress).map(paired.features)
         pairs = revise_pairs(pairs, dict(zip(paired.image_ids, places, strict=True)), candidates, vectors)
     return pairs
@@ -221,10 +166,15 @@ def make_judgements(
     votes: list[PairVote] = []
     right: list[bool] = []
     folds = patient_folds(paired.patients, settings.labeller.folds, seed)
+    hand_made = np.array([name != "" for name in paired.paragraph_ids], dtype=bool)
     with progress.stage("Calibrating the labeller", int(folds.max()) + 1) as advance:
         for fold in range(int(folds.max()) + 1):
-            seen, unseen = paired.rows(folds != fold), paired.rows(folds == fold)
-            transform = train_transform(seen.features, seen.targets, seen.patients, settings.transform, seed=seed)
+            seen, unseen = paired.rows(folds != fold), paired.rows((folds == fold) & hand_made)
+            if not len(unseen.features):
+                continue
+            transform = train_transform(
+                seen.features, seen.targets, seen.patients, settings.transform, seed=seed, weights=seen.weights
+            )
             cast = cast_votes(index, transform.map(unseen.features), unseen.patients, readings, settings.vote)
             for name, mode, one_image in zip(unseen.paragraph_ids, unseen.modes, cast, strict=True):
                 judged = judged_votes([one for one in one_image if mode.shows(one.disease)], readings[name])

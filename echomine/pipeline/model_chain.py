@@ -14,7 +14,7 @@ from echomine.archive.workspace import Workspace
 from echomine.domain.errors import ArtifactError
 from echomine.domain.records import ImageRecord, Label
 from echomine.doppler.display import PhysicalGrid
-from echomine.learning.image_feature import ImageFeature
+from echomine.learning.display_feature import DisplayFeature
 from echomine.learning.transform import FeatureTransform, Transform
 from echomine.pipeline.labeller import Labeller
 from echomine.retrieval.paragraph_index import ParagraphIndex
@@ -38,7 +38,7 @@ class ModelChain:
     """
 
     version: str
-    feature: ImageFeature
+    feature: DisplayFeature
     transform: FeatureTransform
     index: ParagraphIndex
     labeller: Labeller
@@ -50,7 +50,7 @@ class ModelChain:
 
     def places(self, images: Sequence[Gridded]) -> NDArray[np.float32]:
         """Unit vectors (N, m) of N displays on the grid."""
-        return self.transform.map(self.feature.embed(np.stack(images)))
+        return self.transform.map(self.feature.embed(np.stack(images)).features)
 
     def labels(self, places: NDArray[np.float32], records: Sequence[ImageRecord]) -> list[tuple[Label, ...]]:
         """Labels of N images at their places (N, m), each without its own patient's paragraphs."""
@@ -87,7 +87,7 @@ def _load(path: Path, version: str) -> ModelChain:
         )
     return ModelChain(
         version=version,
-        feature=ImageFeature.from_files(feature.files),
+        feature=DisplayFeature.from_files(feature.files),
         transform=Transform.from_files(transform.files),
         index=ParagraphIndex.from_files(index.files, text_space=text_space),
         labeller=Labeller.from_files(labeller.files),

@@ -11,7 +11,9 @@ from echomine.domain.errors import ConfigurationError, UsageError
 from echomine.domain.splits import DEFAULT_FRACTIONS
 
 if TYPE_CHECKING:
+    from echomine.learning.display_feature import DisplayFeatureConfig
     from echomine.learning.image_feature import ImageFeatureConfig
+    from echomine.learning.statements import StatementConfig
     from echomine.learning.transform import TransformConfig
     from echomine.retrieval.confidence import ConfidenceConfig
     from echomine.retrieval.text_space import TextSpaceConfig
@@ -47,7 +49,7 @@ class LearningConfig:
     """
 
     fractions: tuple[float, float, float] = DEFAULT_FRACTIONS
-    unlabelled_images: int = 3000
+    unlabelled_images: int = 1000
     weak_rounds: int = 2
 
 
@@ -56,8 +58,10 @@ class Settings:
     """All settings, one group a table of the TOML file."""
 
     text_space: "TextSpaceConfig"
-    image_feature: "ImageFeatureConfig"
+    image_feature: "DisplayFeatureConfig"
+    network: "ImageFeatureConfig"
     transform: "TransformConfig"
+    statements: "StatementConfig"
     index: "IndexConfig"
     vote: "VoteConfig"
     confidence: "ConfidenceConfig"
@@ -96,7 +100,9 @@ def settings_from(tables: Mapping[str, Any]) -> Settings:
 
 
 def _groups() -> dict[str, Callable[[Mapping[str, Any]], Any]]:
+    from echomine.learning.display_feature import display_feature_config
     from echomine.learning.image_feature import image_feature_config
+    from echomine.learning.statements import StatementConfig
     from echomine.learning.transform import TransformConfig
     from echomine.retrieval.confidence import ConfidenceConfig
     from echomine.retrieval.text_space import TextSpaceConfig
@@ -106,6 +112,7 @@ def _groups() -> dict[str, Callable[[Mapping[str, Any]], Any]]:
     plain = {
         "text_space": TextSpaceConfig,
         "transform": TransformConfig,
+        "statements": StatementConfig,
         "index": IndexConfig,
         "vote": VoteConfig,
         "confidence": ConfidenceConfig,
@@ -116,4 +123,7 @@ def _groups() -> dict[str, Callable[[Mapping[str, Any]], Any]]:
     def builder(kind: type[Any]) -> Callable[[Mapping[str, Any]], Any]:
         return lambda values: config_from(kind, values)
 
-    return {name: builder(kind) for name, kind in plain.items()} | {"image_feature": image_feature_config}
+    return {name: builder(kind) for name, kind in plain.items()} | {
+        "image_feature": display_feature_config,
+        "network": image_feature_config,
+    }

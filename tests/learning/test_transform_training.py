@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from echomine.domain.errors import ArtifactError, ConfigurationError
 from echomine.learning.holdout import held_back
 from echomine.learning.ridge import RidgeTransform, train_ridge
-from echomine.learning.transform import Transform, TransformConfig, train_transform, unit_rows
+from echomine.learning.transform import Transform, TransformConfig, ridge_weights, train_transform, unit_rows
 
 CONFIG = TransformConfig(members=2, epochs=6, passes=5, hidden=32, batch_size=16)
 
@@ -39,9 +39,18 @@ def test_ridge_is_the_closed_form_of_scikit_learn():
     from sklearn.linear_model import Ridge
 
     features, targets, groups = pairs()
-    standard = (features - features.mean(axis=0)) / features.std(axis=0)
-    peer = Ridge(alpha=7.0).fit(standard, targets).predict(standard)
-    assert_allclose(train_ridge(features, targets, groups, strength=7.0).map(features), unit_rows(peer), atol=1e-5)
+    centred = features - features.mean(axis=0)
+    alpha = 0.7 * float(np.mean((centred**2).sum(axis=1)))
+    peer = Ridge(alpha=alpha).fit(features, targets).predict(features)
+    assert_allclose(train_ridge(features, targets, groups, strength=0.7).map(features), unit_rows(peer), atol=1e-5)
+
+
+def test_weights_count_as_repeated_rows():
+    features, targets, _ = pairs(20)
+    weighted = ridge_weights(features, targets, 0.1, np.full(20, 2.0, np.float32))
+    twice = ridge_weights(np.repeat(features, 2, axis=0), np.repeat(targets, 2, axis=0), 0.1)
+    for ours, peer in zip(weighted, twice, strict=True):
+        assert_allclose(ours, peer, atol=1e-4)
 
 
 def test_seeds_fix_the_weights():

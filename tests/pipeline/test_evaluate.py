@@ -63,7 +63,7 @@ def test_models_fitted_in_memory_find_no_own_patient(workspace, settings):
     data = load_learning_data(workspace, settings.image_feature.grid, patients=None, most_unlabelled=0, progress=SILENT)
     models, space = fit_models(data, data.paragraphs, settings, seed=0, progress=SILENT)
     assert space.size == settings.text_space.size
-    features = models.feature.embed(data.images.pixels[:8])
+    features = models.feature.embed(data.images.pixels[:8]).features
     found = models.index.search(models.transform.map(features), 5, own_patients=data.images.patients[:8])
     by_id = {one.paragraph_id: one.patient for one in data.paragraphs}
     for patient, hits in zip(data.images.patients[:8], found, strict=True):
