@@ -1,10 +1,7 @@
-"""Direct labels in place of retrieval: softmax heads on the image feature, and the whole network trained so.
-
-The heads are a baseline; the network, trained on direct labels of the same images, is the ceiling.
-"""
+"""Direct labels in place of retrieval: softmax heads on the display feature, a baseline."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,15 +12,9 @@ from torch.nn import functional as F
 from echomine.domain.errors import ConfigurationError
 from echomine.domain.severity import GRADES
 from echomine.domain.vocabulary import FLOW_DISEASES, Disease, Valve
-from echomine.learning.augmentation import Augmentation
-from echomine.learning.coarse_task import CoarseBatches
 from echomine.learning.holdout import held_back
-from echomine.learning.image_feature import ImageFeature
-from echomine.learning.images import Images, network_input, to_tensor
-from echomine.learning.training import Batch, BatchLoss, ProgressCallback, TrainingPlan, fit
+from echomine.learning.training import Batch, BatchLoss, TrainingPlan, fit
 from echomine.learning.vectors import Standardiser, VectorBatches
-from echomine.models.features import FeatureNetwork
-from echomine.models.registry import create_features
 
 LESIONS: tuple[tuple[Valve, Disease], ...] = tuple((valve, disease) for valve in Valve for disease in FLOW_DISEASES)
 """The lesions that a head answers for, in the order of its columns."""
@@ -47,7 +38,7 @@ class GradeHeads(nn.Module):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectConfig:
-    """Settings of direct training: of heads on features, or of a whole network."""
+    """Settings of the training of heads on features."""
 
     epochs: int = 20
     passes: int = 10
@@ -124,80 +115,6 @@ def grade_loss() -> BatchLoss:
     return loss
 
 
-@dataclass(frozen=True, slots=True)
-class DirectNetwork:
-    """A whole network trained on direct labels.
-
-    Attributes:
-        channels: Channels its input has.
-        network: Feature network, then heads.
-    """
-
-    channels: int
-    network: nn.Module
-
-    def probabilities(self, images: Images, batch_size: int = 64) -> NDArray[np.float32]:
-        """(N, lesions, grades) of images (N, 1, H, W)."""
-        parts = [np.zeros((0, len(LESIONS), len(GRADES)), dtype=np.float32)]
-        for start in range(0, len(images), batch_size):
-            inputs = network_input(to_tensor(images[start : start + batch_size]), self.channels)
-            with torch.inference_mode():
-                parts.append(self.network(inputs).softmax(dim=2).numpy())
-        return np.concatenate(parts)
-
-
-def train_direct(  # noqa: PLR0913 - what a training run is made of
-    images: Images,
-    grades: NDArray[np.int64],
-    groups: Sequence[str],
-    feature: ImageFeature,
-    *,
-    seed: int,
-    epochs: int,
-    keep_weights: bool = True,
-    on_progress: ProgressCallback | None = None,
-) -> DirectNetwork:
-    """The backbone of a feature trained on direct labels of images, from its coarse weights or from the start.
-
-    Args:
-        images: (N, 1, H, W) on the feature's grid.
-        grades: (N, lesions) of 0..6 or :data:`NOT_STATED`.
-        groups: N patients.
-        feature: Gives backbone, settings and, if wanted, weights; it is not changed.
-        seed: Fixes everything.
-        epochs: Passes.
-        keep_weights: Whether to begin with the feature's weights.
-        on_progress: Told (steps done, steps in all).
-
-    Raises:
-        ConfigurationError: If counts disagree.
-    """
-    _check_grades(images, grades)
-    config = feature.config
-    network = _direct_network(feature, seed=seed, keep_weights=keep_weights)
-    batches = CoarseBatches(
-        images=to_tensor(images),
-        targets=torch.from_numpy(grades),
-        held_back=torch.from_numpy(held_back(groups, 0.0, seed)),
-        channels=config.in_channels,
-        batch_size=config.batch_size,
-        view_repeats=1,
-        augmentation=Augmentation(time_shift=config.time_shift, gain=config.gain, noise=config.noise),
-    )
-    plan = replace(config.plan, epochs=epochs, patience=0)
-    fit(network, batches, grade_loss(), plan, seed=seed, on_progress=on_progress)
-    return DirectNetwork(config.in_channels, network)
-
-
-def _direct_network(feature: ImageFeature, *, seed: int, keep_weights: bool) -> nn.Module:
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        features: FeatureNetwork = create_features(feature.config.backbone, in_channels=feature.config.in_channels)
-        if keep_weights:
-            features.load_state_dict(feature.network.state_dict())
-        return nn.Sequential(features, GradeHeads(features.width)).to(memory_format=torch.channels_last)
-
-
 def _plan(config: DirectConfig) -> TrainingPlan:
     return TrainingPlan(
         epochs=config.epochs,
@@ -207,7 +124,7 @@ def _plan(config: DirectConfig) -> TrainingPlan:
     )
 
 
-def _check_grades(rows: NDArray[np.float32] | NDArray[np.uint8], grades: NDArray[np.int64]) -> None:
+def _check_grades(rows: NDArray[np.float32], grades: NDArray[np.int64]) -> None:
     if len(rows) == 0 or grades.shape != (len(rows), len(LESIONS)):
         raise ConfigurationError(
             f"direct training needs grades ({len(rows)}, {len(LESIONS)}), at least one row, got {grades.shape}"

@@ -10,11 +10,11 @@ from echomine.doppler.envelope import Side
 GRID = PhysicalGrid(rows=192, columns=384, seconds=4.8)
 
 
-def jets(peak_mps: float, *, lasts_s: float = 0.4, every_s: float = 0.9, falling: bool = False) -> np.ndarray:
-    """Flow away from the probe: half sines, or jumps that fall in a straight line by half."""
+def jets(peak_mps: float, *, lasts_s: float = 0.4, every_s: float = 0.9) -> np.ndarray:
+    """Flow away from the probe, in half sines."""
     times = (np.arange(GRID.columns) + 0.5) * GRID.s_per_column
     place = ((times - 0.2) % every_s) / lasts_s
-    shape = np.minimum(1 - 0.5 * place, 12 * place) if falling else np.sin(np.pi * np.clip(place, 0, 1))
+    shape = np.sin(np.pi * np.clip(place, 0, 1))
     envelope = peak_mps * np.where(place < 1, shape, 0)
     speed = -(GRID.highest_mps - GRID.mps_per_row * (np.arange(GRID.rows) + 0.5))
     rng = np.random.default_rng(0)
@@ -37,12 +37,6 @@ def test_half_sines(peak_mps: float) -> None:
     assert np.exp(number(found, Side.BELOW, "duration")) == pytest.approx(400, rel=0.12)
     assert number(found, Side.BELOW, "fullness") == pytest.approx(2 / np.pi, abs=0.06)
     assert np.isnan(number(found, Side.ABOVE, "vmax"))
-
-
-def test_a_straight_fall_has_the_half_time_by_hand() -> None:
-    found = display_numbers(jets(4.0, lasts_s=0.45, falling=True), GRID)
-    # half of the velocity is lost in 0.45 s, 1 - 1/sqrt 2 of it in 0.264 s
-    assert np.exp(number(found, Side.BELOW, "pht")) == pytest.approx(264, rel=0.15)
 
 
 def test_nothing_is_measured_where_nothing_is_shown() -> None:

@@ -3,19 +3,14 @@ import pytest
 import torch
 
 from echomine.domain.errors import ConfigurationError
-from echomine.domain.vocabulary import FlowKind, Valve
-from echomine.doppler.display import PhysicalGrid
-from echomine.learning.coarse_task import CoarseTarget
 from echomine.learning.direct import (
     LESIONS,
     NOT_STATED,
     DirectConfig,
     GradeHeads,
     grade_loss,
-    train_direct,
     train_direct_heads,
 )
-from echomine.learning.image_feature import ImageFeatureConfig, train_image_feature
 
 CONFIG = DirectConfig(dropout=0.0, epochs=40)
 
@@ -40,23 +35,6 @@ def test_what_is_not_stated_costs_nothing():
     heads = GradeHeads(4)
     grades = torch.full((3, len(LESIONS)), NOT_STATED)
     assert grade_loss()(heads, (torch.randn(3, 4), grades)).item() == 0
-
-
-def test_the_whole_network_learns_and_the_feature_stays_as_it_was():
-    rng = np.random.default_rng(0)
-    classes = np.arange(40) % 4
-    images = rng.integers(0, 40, (40, 1, 64, 64), dtype=np.uint8)
-    for image, height in zip(images, classes, strict=True):
-        image[0, 6 + 14 * height : 14 + 14 * height] += 150
-    config = ImageFeatureConfig(
-        grid=PhysicalGrid(rows=64, columns=64), epochs=1, batch_size=8, precision="32", accelerator="cpu"
-    )
-    views = [CoarseTarget(list(Valve)[height], FlowKind.NORMAL) for height in classes]
-    feature = train_image_feature(images, views, config, seed=0)
-    before = feature.to_files()
-    network = train_direct(images, grades_of(classes), ["one"] * 40, feature, seed=0, epochs=10)
-    assert (network.probabilities(images)[:, 0].argmax(axis=1) == classes).mean() > 0.95
-    assert feature.to_files() == before
 
 
 def test_grades_of_another_shape_are_refused():
