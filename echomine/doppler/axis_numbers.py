@@ -10,7 +10,7 @@ import numpy as np
 
 from echomine.doppler.marks import Word
 
-LEAST_SCORE = 0.6
+LEAST_SCORE = 0.8
 """Print recognised with less is not taken for a number."""
 FEWEST_NUMBERS = 3
 """Two numbers lie on a line whatever they say; three can disagree."""
@@ -36,7 +36,7 @@ class AxisNumber:
         sign: -1 for a minus sign, 0 for none, +1 for a plus sign.
         word: Where it stands.
         text: As recognised.
-        doubtful: A decimal point is seen but was not read.
+        doubtful: A decimal point or more digits are seen than were read.
     """
 
     row: float
@@ -82,7 +82,7 @@ def number_of(word: Word, text: str, score: float) -> AxisNumber | None:
         sign=-1 if "-" in sign else int("+" in sign),
         word=word,
         text="-" * min(sign.count("-"), 2) + digits,
-        doubtful=word.dotted and "." not in digits,
+        doubtful=(word.dotted and "." not in digits) or word.glyphs > len(digits.replace(".", "")),
     )
 
 

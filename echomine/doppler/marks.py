@@ -65,11 +65,13 @@ class Word:
         box: Of the glyphs, and of a stroke before them that may be a minus sign.
         body: Of the glyphs alone.
         dotted: Whether a decimal point lies between glyphs.
+        glyphs: How many separate glyphs it has; 0 when they were not counted.
     """
 
     box: Box
     body: Box
     dotted: bool = False
+    glyphs: int = 0
 
     @property
     def height(self) -> int:
@@ -182,7 +184,8 @@ def completed(sheet: Sheet, word: Word) -> Word:
             first = min(first, int(beside[:, 0].min()))
             last = max(last, int((beside[:, 0] + beside[:, 2]).max()))
     body = (min(word.body[0], left + first), y0, max(word.body[2], left + last), y1)
-    return replace(word, body=body, box=(min(x0, body[0]), y0, max(x1, body[2]), y1))
+    glyphs = int(((faint[:, 0] >= first) & (faint[:, 0] + faint[:, 2] <= last)).sum())
+    return replace(word, body=body, box=(min(x0, body[0]), y0, max(x1, body[2]), y1), glyphs=glyphs)
 
 
 def crop_of(sheet: Sheet, word: Word) -> Pixels:

@@ -83,6 +83,12 @@ def test_a_decimal_point_that_was_seen_but_not_read_makes_no_scale():
     assert line_through(numbers, tolerance_px=2) is None
 
 
+def test_a_digit_that_was_seen_but_not_read_makes_no_scale():
+    words = [Word((100, row - 5, 130, row + 6), (100, row - 5, 130, row + 6), glyphs=3) for row in (100, 200, 300)]
+    numbers = [number_of(word, text, 1.0) for word, text in zip(words, ("10", "20", "30"), strict=True)]
+    assert line_through(numbers, tolerance_px=2) is None
+
+
 def test_one_number_makes_no_scale():
     assert line_through([number(100, "100")], tolerance_px=2) is None
     assert line_through([], tolerance_px=2) is None
