@@ -29,7 +29,7 @@ class Flow:
         beats: Its complete beats, in the order of time.
         cut_beats: Beats cut off by the border of the display.
         waves_per_beat: 2 where most beats have an early and an atrial wave.
-        strength: Squared velocity x time x root of the level, to tell the main flow of a display.
+        strength: Squared velocity x time x level, to tell the main flow of a display.
         interval_s: Median time from beat to beat; None with one beat.
         irregular: Whether those intervals vary as in atrial fibrillation.
     """
@@ -149,7 +149,7 @@ def _flow(
         beats=beats,
         cut_beats=len(groups) - len(complete),
         waves_per_beat=2 if 2 * double > len(groups) else 1,
-        strength=float(sum((wave.profile_px**2).sum() * np.sqrt(wave.level) for wave in waves)) * envelope.step_px,
+        strength=float(sum((wave.profile_px**2).sum() * wave.level for wave in waves)) * envelope.step_px,
         interval_s=float(np.median(intervals)) if intervals.size else None,
         irregular=bool(intervals.size > 1 and intervals.std() > IRREGULAR * intervals.mean()),
     )

@@ -1,6 +1,7 @@
 """A measured image drawn over: display, axis, baseline, envelope, beats and numbers; nothing outside of them."""
 
 import io
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from echomine.pipeline.measure_image import MeasuredImage
 
 FRAME, BASELINE, EDGE, OUTLINE, CUT, TICK = "#4a90d9", "#e0a030", "#36c5d6", "#5ad65a", "#e0603a", "#e0a030"
 PANEL, INK = "#10161d", "#e8edf2"
-LINE_PX = 16
+LINE_PX, LETTER_PX = 16, 6.5
 MARGIN_PX = 6
 
 
@@ -123,6 +124,7 @@ def _lines(measured: MeasuredImage) -> list[str]:
 
 
 def _panel(lines: list[str], width: int) -> NDArray[np.uint8]:
+    lines = [part for line in lines for part in textwrap.wrap(line, max(20, int(width / LETTER_PX)))]
     panel = Image.new("RGB", (width, LINE_PX * len(lines) + 2 * MARGIN_PX), PANEL)
     draw = ImageDraw.Draw(panel)
     for number, line in enumerate(lines):
