@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter, uniform_filter1d
@@ -178,13 +179,19 @@ def filled(grey: Floats, overlay: Mask | None) -> Floats:
     weight = np.zeros_like(known)
     for width in (9, 31, 121):
         missing = weight < 1e-3
-        share = uniform_filter1d(keep, width, axis=1, mode="nearest")
-        mean = uniform_filter1d(known, width, axis=1, mode="nearest")
+        if not missing.any():
+            break
+        share, mean = _along_time(keep, width), _along_time(known, width)
         fill = np.where(missing, mean, fill)
         weight = np.where(missing, share, weight)
     out = grey.copy()
     out[rows] = np.where(overlay[rows], fill / np.maximum(weight, 1e-3), grey[rows])
     return _with_rows_joined(out, rows[keep.mean(axis=1) < FEWEST_KEPT])
+
+
+def _along_time(rows: Floats, width: int) -> Floats:
+    """The mean over ``width`` steps around each, those at the ends repeated."""
+    return np.asarray(cv2.blur(np.ascontiguousarray(rows), (width, 1), borderType=cv2.BORDER_REPLICATE))
 
 
 def _with_rows_joined(grey: Floats, lost: NDArray[np.intp]) -> Floats:
@@ -222,12 +229,13 @@ def _side_envelope(
     rows: Floats, offset: float, side: Side, step: tuple[int, float], config: EnvelopeConfig
 ) -> SideEnvelope:
     step_px, step_s = step
-    smooth = uniform_filter1d(rows, max(1, round(config.blur_s / step_s)), axis=1, mode="nearest")
+    smooth = _along_time(rows, max(1, round(config.blur_s / step_s)))
     ground = _ground(smooth, step_s, config)
     smooth -= ground.background[:, None]
     threshold = _threshold(ground.level, ground.noise, config)
-    edge = _outer_edge(smooth, threshold)
-    _, own_level = _jet_level(smooth, edge, 1.0)
+    total = _summed(smooth)
+    edge = _outer_edge(total, threshold)
+    _, own_level = _jet_level(total, edge, 1.0)
     edge = median_filter(edge, 2 * round(0.01 / step_s) + 1, mode="nearest")
     return SideEnvelope(
         side=side,
@@ -251,9 +259,9 @@ def _ground(smooth: Floats, step_s: float, config: EnvelopeConfig) -> _Ground:
     background = np.percentile(sample[:, ::PASS_SAMPLING], 30, axis=1).astype(np.float32)
     level, noise = np.full(sample.shape[1], 60.0, dtype=np.float32), 0.0
     for _ in range(_PASSES):
-        excess = sample - background[:, None]
-        edge = _outer_edge(excess, _threshold(level, noise, config))
-        level, _ = _jet_level(excess, edge, window)
+        total = _summed(sample - background[:, None])
+        edge = _outer_edge(total, _threshold(level, noise, config))
+        level, _ = _jet_level(total, edge, window)
         background, noise = _background(sample, edge, background)
     steps = np.arange(smooth.shape[1], dtype=np.float32)
     full = np.interp(steps, steps[::PASS_SAMPLING], level).astype(np.float32)
@@ -266,22 +274,27 @@ def _threshold(level: Floats, noise: float, config: EnvelopeConfig) -> Floats:
     return np.asarray(np.maximum(by_level, np.float32(config.noise_spreads * noise)), dtype=np.float32)
 
 
-def _outer_edge(excess: Floats, threshold: Floats) -> Floats:
+def _summed(excess: Floats) -> Floats:
+    """(N + 1, T) sums of the rows from the baseline outwards, the first row 0."""
+    total = np.empty((excess.shape[0] + 1, excess.shape[1]), dtype=np.float32)
+    total[0] = 0
+    np.cumsum(excess, axis=0, out=total[1:])
+    return total
+
+
+def _outer_edge(total: Floats, threshold: Floats) -> Floats:
     """(T,) rows within the edge: where the sum of what exceeds the threshold, from the baseline on, is largest."""
-    total = np.cumsum(excess - threshold[None, :], axis=0, dtype=np.float32)
-    last = total.argmax(axis=0)
-    highest = np.take_along_axis(total, last[None, :], axis=0)[0]
-    return np.asarray(np.where(highest > 0, last + 1, 0), dtype=np.float32)
+    rows = np.arange(total.shape[0], dtype=np.float32)
+    return np.asarray((total - rows[:, None] * threshold[None, :]).argmax(axis=0), dtype=np.float32)
 
 
-def _jet_level(excess: Floats, edge: Floats, window: float) -> tuple[Floats, Floats]:
+def _jet_level(total: Floats, edge: Floats, window: float) -> tuple[Floats, Floats]:
     """(T,) levels of the jet over the background in the outer part of the velocities: shared, and of each step alone.
 
     The columns around share it by the fourth power of their edge, so that the peak of a beat speaks for its flanks.
     """
-    total = np.vstack([np.zeros((1, edge.size), dtype=np.float32), np.cumsum(excess, axis=0, dtype=np.float32)])
     low = (_JET_PART[0] * edge).astype(np.intp)
-    high = np.minimum(np.maximum((_JET_PART[1] * edge).astype(np.intp), low + 1), excess.shape[0])
+    high = np.minimum(np.maximum((_JET_PART[1] * edge).astype(np.intp), low + 1), total.shape[0] - 1)
     columns = np.arange(edge.size)
     level = (total[high, columns] - total[low, columns]) / np.maximum(high - low, 1)
     weight = (edge / max(float(edge.max()), 1.0)) ** 4 + np.float32(1e-6)
