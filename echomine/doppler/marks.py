@@ -130,9 +130,9 @@ def _over_channels(pixels: Pixels, choose: Callable[[Pixels, Pixels], object]) -
     return np.asarray(choose(np.asarray(choose(red, green), dtype=np.uint8), blue), dtype=np.uint8)
 
 
-def marks_of(sheet: Sheet, share: float) -> Marks:
-    """Words and strokes brighter than a share of the way from the background to the brightest levels."""
-    mask = bright(sheet, share)
+def marks_of(sheet: Sheet, share: float, *, brightest: float = 99.9) -> Marks:
+    """Words and strokes brighter than a share of the way from the ground to the brightest levels, a percentile."""
+    mask = bright(sheet, share, brightest=brightest)
     lines = _long_lines(mask)
     count, _, stats, _ = cv2.connectedComponentsWithStats(cv2.bitwise_and(mask, cv2.bitwise_not(lines)), connectivity=8)
     pieces = stats[1:count].astype(np.int32)
@@ -153,9 +153,9 @@ def percentiles(levels: Pixels, *shares: float) -> list[float]:
     return [float(np.searchsorted(counts, share / 100 * counts[-1])) for share in shares]
 
 
-def bright(sheet: Sheet, share: float) -> Pixels:
-    """(h, w) 255 where the sheet is brighter than that share of the way from its background to its print."""
-    ground, top = percentiles(sheet.grey, 50, 99.9)
+def bright(sheet: Sheet, share: float, *, brightest: float = 99.9) -> Pixels:
+    """(h, w) 255 where the sheet is brighter than that share of the way from its ground to its brightest percentile."""
+    ground, top = percentiles(sheet.grey, 50, brightest)
     level = ground + share * max(top - ground, 40.0)
     return np.asarray(cv2.threshold(sheet.grey, level, 255, cv2.THRESH_BINARY)[1])
 

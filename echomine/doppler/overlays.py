@@ -99,7 +99,7 @@ def _own_colour(colour: Pixels, grey: Pixels) -> NDArray[np.float64]:
 
 def _print(grey: Pixels) -> Mask:
     """Lines of text and calipers: the brightest strokes, their boxes for text, their pixels for calipers."""
-    marks = marks_of(Sheet(grey, 1.0), PRINT_SHARE)
+    marks = marks_of(Sheet(grey, 1.0), PRINT_SHARE, brightest=99.99)
     mask = np.zeros(grey.shape, dtype=np.bool_)
     for word in _lines_of_text(marks.words):
         x0, y0, x1, y1 = word.box
