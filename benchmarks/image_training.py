@@ -40,17 +40,22 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ["ECHOMINE_REAL_DATA"] = str(arguments.real or "")
     os.environ["ECHOMINE_TRAINING_SETS"] = str(arguments.out / "sets")
-    _draw(arguments.out / "sets")
+    chosen = [path for path in sorted(CONFIGS.glob("*.toml")) if arguments.only in path.stem]
+    if any(_is_synthetic(path) for path in chosen):
+        _draw(arguments.out / "sets")
     rows = []
-    for path in sorted(CONFIGS.glob("*.toml")):
-        synthetic = "TRAINING_SETS" in path.read_text(encoding="utf-8")
-        if arguments.only in path.stem and (synthetic or arguments.real):
+    for path in chosen:
+        if _is_synthetic(path) or arguments.real:
             rows.append(_row(path, arguments.out))
             print(_line(rows[-1]), flush=True)
     print(
         "\n" + "\n".join(["| network | pictures | parameters | on the test part | minutes |", "|---|---|---|---|---|"])
     )
     print("\n".join(_line(row) for row in rows))
+
+
+def _is_synthetic(path: Path) -> bool:
+    return "TRAINING_SETS" in path.read_text(encoding="utf-8")
 
 
 def _draw(sets: Path) -> None:

@@ -1,6 +1,6 @@
 """The beats of a display as objects: a box and a mask for each, by the shape of its flow."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,6 +18,8 @@ _LEAST_SHARE = 0.4
 """Share of a beat that must lie on the display to count as one."""
 
 _LEAST_SIDE_PX = 4
+_LEAST_HEIGHT_SHARE = 0.06
+_CLEAR_DB = 8.0
 
 
 class FlowShape(StrEnum):
@@ -58,9 +60,12 @@ def flow_objects(state: ValveState, scene: Scene, settings: DisplaySettings) -> 
     return tuple(sorted(found, key=lambda one: one.box))
 
 
-def has_faint_jet(state: ValveState, settings: DisplaySettings, *, margin_db: float = 8.0) -> bool:
-    """Whether a regurgitation is hardly above the noise, so that nobody can say whether it is shown."""
-    return state.jet is not None and state.jet.density_db < settings.noise_db + margin_db
+def is_hard_to_see(state: ValveState, settings: DisplaySettings, beats: Sequence[FlowObject]) -> bool:
+    """Whether nobody could outline the flows: a jet hardly above the noise, or a beat lower than 6 % of the display."""
+    if state.jet is not None and state.jet.density_db < settings.noise_db + _CLEAR_DB:
+        return True
+    least = _LEAST_HEIGHT_SHARE * settings.layout.height
+    return any(beat.box[3] - beat.box[1] < least for beat in beats)
 
 
 def _beats(

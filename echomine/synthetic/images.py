@@ -9,7 +9,7 @@ from echomine.domain.severity import is_disease
 from echomine.domain.vocabulary import Disease, DopplerMode, FlowKind
 from echomine.synthetic.beats import beats_over
 from echomine.synthetic.config import ArchiveConfig
-from echomine.synthetic.flow_objects import FlowObject, flow_objects, has_faint_jet
+from echomine.synthetic.flow_objects import FlowObject, flow_objects, is_hard_to_see
 from echomine.synthetic.flows import (
     RIGHT_HEART,
     Scene,
@@ -97,16 +97,15 @@ def true_flows(config: ArchiveConfig, seed: int, plan: ImagePlan) -> dict[Diseas
 
 
 def beats_of(config: ArchiveConfig, seed: int, plan: ImagePlan) -> tuple[FlowObject, ...] | None:
-    """The beats on the display as objects; None where a jet is too faint to say, or the display is pulsed.
+    """The beats on the display as objects; None where one is hard to see, or the display is pulsed.
 
     The scene is made as :func:`draw_image` makes it, nothing is drawn.
     """
     exam = exam_state(config, seed, plan.exam)
     state = exam.valves[plan.valve]
     settings, scene = _settings_and_scene(config, plan, exam, generator(seed, Stream.IMAGE, plan.image_index))
-    if plan.mode is not DopplerMode.CW or has_faint_jet(state, settings):
-        return None
-    return flow_objects(state, scene, settings)
+    beats = flow_objects(state, scene, settings)
+    return None if plan.mode is not DopplerMode.CW or is_hard_to_see(state, settings, beats) else beats
 
 
 def view_of(plan: ImagePlan, exam: ExamState) -> View:

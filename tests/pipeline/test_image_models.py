@@ -190,6 +190,12 @@ def test_a_toml_file_is_read_and_unknown_keys_list_the_known_ones(tmp_path):
         read_training_file(tmp_path / "none.toml")
 
 
+def test_the_configurations_of_the_benchmark_are_read():
+    configs = sorted((Path(__file__).parents[2] / "benchmarks" / "configs").glob("*.toml"))
+    tasks = [read_training_file(path).model.network.task.value for path in configs]
+    assert set(tasks) == {"classification", "segmentation", "detection", "instance_segmentation"}
+
+
 @pytest.mark.slow
 def test_a_killed_training_goes_on_where_it_was(disc_model, tmp_path):
     """kill -9 after some epochs; the same command ends with the weights of the run that was not killed."""
