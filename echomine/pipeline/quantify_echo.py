@@ -32,6 +32,8 @@ from echomine.pipeline.cardiac_pictures import plane_png
 from echomine.pipeline.cardiac_result import AnatomyNote, CardiacResult, CardiacValue, unique_flags
 from echomine.pipeline.quantify_mr import check_same_grid, ef_categories
 
+LARGEST_CLIP_STEP = 1.5
+"""Frames of a clip are written with a step of 1, or of seconds."""
 DISCS = "20 discs, length of the instant itself"
 METHODS = {
     "biplane": f"biplane {DISCS}, the longer of both views",
@@ -157,6 +159,7 @@ def _seen(view: EchoView, ensemble: SliceEnsemble | None) -> SeenView:
     stored: list[tuple[NiftiImage, Placement, range]] = []
     for at, path in enumerate(view.images):
         image = read_nifti(path, dimensions=(2, 3))
+        _check_clip(image, path)
         placement = plane_placement(image.affine, image.spacing_mm)
         pictures = _planes(placement.canonical(image.values))
         if view.masks:
@@ -170,6 +173,15 @@ def _seen(view: EchoView, ensemble: SliceEnsemble | None) -> SeenView:
         frames += [_frame(picture, mask, placement) for picture, mask in zip(pictures, masks, strict=True)]
     ed, es = _instants(frames, named=len(view.images) == 2)
     return SeenView(frames=tuple(frames), ed=ed, es=es, stored=tuple(stored), spacing_mm=stored[0][1].spacing_mm)
+
+
+def _check_clip(image: NiftiImage, path: Path) -> None:
+    """A third axis that steps by millimetres is space, not time."""
+    step_mm = float(np.linalg.norm(image.affine[:3, 2]))
+    if image.values.ndim == 3 and step_mm > LARGEST_CLIP_STEP:
+        raise ItemError(
+            Reason.WRONG_MODALITY, f"{path.name} steps {step_mm:.1f} mm along its third axis: a volume, not a clip"
+        )
 
 
 def _planes(values: NDArray[Any]) -> list[NDArray[Any]]:

@@ -212,6 +212,12 @@ def test_echo_empty_masks_are_refused(echo_files, tmp_path):
     assert caught.value.reason is Reason.NO_HEART
 
 
+def test_a_volume_is_no_clip(mr_files):
+    with pytest.raises(ItemError, match="not a clip") as caught:
+        quantify_echo(EchoRequest(four_chamber=EchoView(images=(mr_files["ed"],), masks=(mr_files["ed_mask"],))))
+    assert caught.value.reason is Reason.WRONG_MODALITY
+
+
 def test_echo_networks_run_on_clips(echo_files, networks):
     try:
         result = quantify_echo(EchoRequest(four_chamber=EchoView(images=(echo_files["a4c"],)), workspace=networks))
