@@ -13,6 +13,7 @@ _SECTION_ASSERTION = {
     "family": Assertion.FAMILY,
 }
 _NEAR = 4
+_NEAR_BEFORE = 6
 _BESIDE = 2
 _NOT_THERE = frozenset({Assertion.HYPOTHETICAL, Assertion.POSSIBLE, Assertion.NEGATED})
 _REPLACEABLE = frozenset({Disease.STENOSIS, Disease.REGURGITATION, Disease.PROLAPSE, Disease.VEGETATION})
@@ -49,8 +50,7 @@ def _of_device(sentence: Sentence, cue: str) -> Assertion:
         return Assertion.HYPOTHETICAL
     if cue:
         return Assertion(cue)
-    asked = sentence.kind in {"indication", "plan"}
-    return Assertion.HYPOTHETICAL if asked else Assertion.PRESENT
+    return Assertion.HYPOTHETICAL if sentence.kind == "plan" else Assertion.PRESENT
 
 
 def replaced_lesions(
@@ -99,6 +99,6 @@ def _treated_before(lesions: Sequence[Statement], *cues: int) -> Iterator[tuple[
     """Lesions listed just before what was done for them: ``severe MS, moderate MR, status post MVR``."""
     place = max(cues, default=-1)
     for lesion in reversed(lesions):
-        if 0 < place - lesion.head[1] <= _NEAR:
+        if 0 < place - lesion.head[1] <= _NEAR_BEFORE:
             yield lesion.head
             place = lesion.first

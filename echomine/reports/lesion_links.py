@@ -10,6 +10,8 @@ from echomine.reports.sentence_view import BLOCKING, Rule, SentenceView, Stateme
 TYPING = "calcific"
 """Detail of adjectives that say what kind of stenosis it is, and leave the grade before them to it."""
 
+JUDGING = frozenset({Assertion.POSSIBLE, Assertion.HISTORICAL})
+"""Cues that may stand between a lesion and its grade: ``is probably moderate``, ``was previously mild``."""
 QUALITY = "quality"
 """Value of fillers that go on about the same valve after a comma."""
 
@@ -270,6 +272,8 @@ def _links_grade(view: SentenceView, place: int, mention: Mention | None) -> boo
     """Whether a token may stand between a lesion and its grade."""
     if mention is not None and mention.kind is Kind.STOP:
         return view.separates(place) or view.words[place] in view.lists.grade_links
+    if mention is not None and mention.kind is Kind.CUE:
+        return mention.term.value in JUDGING and view.words[place - 1] in view.lists.copulas
     linking = view.words[place] in view.lists.grade_links or _goes_on(view, place)
     if mention is not None and mention.kind is Kind.STRUCTURE:
         return view.words[place] in view.lists.grade_links

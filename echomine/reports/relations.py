@@ -2,6 +2,7 @@
 
 from echomine.domain.vocabulary import Assertion, Disease
 from echomine.reports.lesion_links import (
+    JUDGING,
     TYPING,
     Phrase,
     attributed,
@@ -112,12 +113,24 @@ class SentenceReader:
                 (head.first, head.last),
                 phrase.first,
                 max(last, head.last),
-                implied=Assertion.PRESENT if self._is_ailing(head, last) or self._is_graded_now(last, grade) else "",
+                implied=self._implied(head, last, grade),
                 valve_by=rule,
                 grade_by=grade_rule if grade else Rule.NONE,
             )
             for valve, grade in valves
         ]
+
+    def _implied(self, head: Mention, last: int, grade: str) -> str:
+        """The assertion that the words themselves bring, or ``""``."""
+        if self._is_ailing(head, last) or self._is_graded_now(last, grade):
+            return Assertion.PRESENT
+        copula = next((i for i in range(last + 1, min(last + 3, self.view.last)) if self._is_copula(i)), -1)
+        cue = self.view.owner.get(copula + 1) if copula > 0 and grade else None
+        judged = cue is not None and cue.kind is Kind.CUE and cue.term.value in JUDGING
+        return cue.term.value if cue is not None and judged and grade_after(self.view, last) == grade else ""
+
+    def _is_copula(self, place: int) -> bool:
+        return self.view.words[place] in self.view.lists.copulas
 
     def _is_ailing(self, head: Mention, last: int) -> bool:
         """Whether a device stands before what it may suffer from: ``no prosthetic valve stenosis`` has a prosthesis."""
