@@ -21,7 +21,7 @@ from echomine.archive.text_masking import without_text
 from echomine.archive.text_recognition import default_text_reader
 from echomine.domain.errors import ItemError, Reason
 from echomine.domain.records import ImageRecord
-from echomine.doppler.axis import AxisReading, TextReader
+from echomine.doppler.axis import AxisProblem, AxisReading, TextReader, disagreement
 from echomine.doppler.axis_reading import read_axis
 from echomine.doppler.display import Pixels, SpectralDisplay, brightness
 from echomine.doppler.region import Box, blank_outside, has_frequency_scale, mode_of
@@ -116,6 +116,23 @@ def read_spectral_file(
         picture=masked,
         notes=image.notes,
     )
+
+
+def axis_disagreement(path: Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> AxisProblem | None:
+    """Where the scale that a DICOM file states and its drawn axis disagree; None where they agree or one is missing.
+
+    Raises:
+        ItemError: As :func:`read_spectral_file`.
+    """
+    data = read_bounded(path, limits=limits)
+    if picture_images.is_picture(data):
+        return None
+    with _item_errors(), QUIET:
+        image = dicom_images.read_dicom(data, limits)
+        if image.calibration is None:
+            return None
+        reading = read_axis(image.cut((0, 0, image.columns, image.rows)), default_text_reader())
+    return disagreement(image.calibration, image.spectral_box, reading)
 
 
 def read_known_display(file: ImageFile, *, limits: ReadLimits = DEFAULT_LIMITS) -> SpectralDisplay:

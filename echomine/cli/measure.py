@@ -15,6 +15,7 @@ def measure(
     image: Annotated[Path, typer.Argument(help="DICOM file or picture of a spectral Doppler display.")],
     valve: Annotated[Valve | None, typer.Option(help="The valve, where you know it.")] = None,
     picture: Annotated[Path | None, typer.Option(help="Write the measured display to this PNG.")] = None,
+    check_axis: Annotated[bool, typer.Option(help="Compare the scale that a DICOM file states with its axis.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the flows of an image: scale, envelope, beats, peak velocity, gradients, integral, half-time.
@@ -23,7 +24,7 @@ def measure(
     """
     from echomine.pipeline.measure_image import measure_image, summary_rows
 
-    measured = measure_image(image, valve=valve)
+    measured = measure_image(image, valve=valve, check_axis=check_axis)
     if picture is not None:
         from echomine.pipeline.measurement_picture import write_measurement_picture
 

@@ -13,6 +13,9 @@ from echomine.domain.vocabulary import CalibrationSource
 from echomine.doppler.display import Pixels, ScaleGuess
 from echomine.doppler.region import Box
 
+LARGEST_DISAGREEMENT = 0.03
+"""Share that two scales may differ by, and share of the height that their zeros may lie apart."""
+
 
 class AxisProblemCode(StrEnum):
     """What is wrong with, or had to be assumed for, the axes of a picture: a closed list."""
@@ -124,6 +127,27 @@ class AxisReading:
     def has(self, code: AxisProblemCode) -> bool:
         """Whether a problem of that code was met."""
         return any(problem.code is code for problem in self.problems)
+
+
+def disagreement(stated: Calibration, stated_box: Box, reading: AxisReading) -> AxisProblem | None:
+    """What to report when the scale that a file states is not the one that its axis shows; None when they agree.
+
+    Args:
+        stated: Scale of the display by its tags, cropped to ``stated_box``.
+        stated_box: That display in the picture.
+        reading: What was read off the picture.
+    """
+    if reading.mps_per_px is None or reading.baseline_row is None:
+        return None
+    ratio = reading.mps_per_px / stated.mps_per_px
+    rows = abs(reading.baseline_row - stated_box[1] - stated.baseline_y)
+    if abs(ratio - 1) <= LARGEST_DISAGREEMENT and rows <= 1 + LARGEST_DISAGREEMENT * (stated_box[3] - stated_box[1]):
+        return None
+    by_file, by_axis = 1 / stated.mps_per_px, 1 / reading.mps_per_px
+    return AxisProblem(
+        AxisProblemCode.DICOM_DISAGREES,
+        f"the file states {by_file:.1f} rows for 1 m/s, the axis shows {by_axis:.1f}; zero lies {rows:.0f} rows apart",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from echomine.archive.spectral_files import SpectralFile, read_spectral_file
+from echomine.archive.spectral_files import SpectralFile, axis_disagreement, read_spectral_file
 from echomine.domain.errors import ItemError
 from echomine.domain.records import Calibration
 from echomine.domain.vocabulary import CalibrationSource, Valve
@@ -77,21 +77,26 @@ class MeasuredImage:
         return self.calibration is not None and (self.axis is None or self.axis.time_source is not TimeSource.NONE)
 
 
-def measure_image(path: Path, *, valve: Valve | None = None) -> MeasuredImage:
+def measure_image(path: Path, *, valve: Valve | None = None, check_axis: bool = False) -> MeasuredImage:
     """What one DICOM file or picture measures; a file that cannot be read gives a problem, no error.
 
     Args:
         path: The file.
         valve: The valve, where it is known.
+        check_axis: Whether the axis is read too where the file states its scale, and a disagreement reported.
     """
     try:
         file = read_spectral_file(path)
+        conflict = axis_disagreement(path) if check_axis else None
     except ItemError as error:
         problem = Problem(error.reason.value, str(error))
         return MeasuredImage(
             picture=None, box=(0, 0, 0, 0), offset=(0, 0), reading=_NO_READING, axis=None, problems=(problem,)
         )
-    return measure_file(file, valve=valve)
+    measured = measure_file(file, valve=valve)
+    if conflict is None:
+        return measured
+    return replace(measured, problems=(Problem(conflict.code.value, conflict.message), *measured.problems))
 
 
 def measure_file(file: SpectralFile, *, valve: Valve | None = None) -> MeasuredImage:

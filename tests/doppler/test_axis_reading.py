@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from echomine.archive.text_recognition import OnnxTextReader
-from echomine.doppler.axis import AxisProblemCode, AxisSide, TimeSource
+from echomine.domain.records import Calibration
+from echomine.doppler.axis import AxisProblemCode, AxisReading, AxisSide, TimeSource, disagreement
 from echomine.doppler.axis_reading import read_axis
 from echomine.doppler.picture_kind import no_display_because
 from echomine.synthetic.screenshots import ScreenshotStyle, Signs, UnitPlace, Zero, draw_screenshot
@@ -113,6 +114,7 @@ def test_a_scale_of_depths_is_no_velocity_axis(reader):
     assert reading.calibration is None
 
 
+@pytest.mark.slow
 def test_turned_pictures_are_refused(reader):
     pixels = drawn(STYLE).pixels
     for turns in (1, 2, 3):
@@ -127,6 +129,7 @@ def test_black_pictures_of_any_size(shape, reader):
     assert codes(reading) == {AxisProblemCode.NO_NUMBERS}
 
 
+@pytest.mark.slow
 def test_a_wide_picture_is_read_at_its_own_scale(reader):
     shot = drawn(replace(STYLE, font_px=26))
     tall = Image.fromarray(shot.pixels).resize((4096, 3072), Image.Resampling.BICUBIC)
@@ -154,6 +157,21 @@ def test_what_plainly_is_no_display():
     assert "nothing is drawn" in no_display_because(np.zeros((100, 100), dtype=np.uint8))
     assert "photograph" in no_display_because(scene.transpose(1, 2, 0).astype(np.uint8))
     assert no_display_because(drawn(replace(STYLE, sector=False, tint=(1.0, 0.7, 0.4))).pixels) == ""
+
+
+def test_the_scale_of_a_file_and_that_of_its_axis_are_compared(reader):
+    shot = drawn(STYLE)
+    reading = read_axis(shot.pixels, reader)
+    zero = shot.baseline_row - shot.box[1]
+    stated = Calibration(mps_per_px=shot.mps_per_px, baseline_y=zero, s_per_px=shot.s_per_px)
+    assert disagreement(stated, shot.box, reading) is None
+    doubled = disagreement(replace(stated, mps_per_px=2 * stated.mps_per_px), shot.box, reading)
+    assert doubled.code is AxisProblemCode.DICOM_DISAGREES
+    assert f"{0.5 / shot.mps_per_px:.1f} rows" in doubled.message
+    assert f"shows {1 / reading.mps_per_px:.1f}" in doubled.message
+    moved = disagreement(replace(stated, baseline_y=zero + 40), shot.box, reading)
+    assert "40 rows apart" in moved.message
+    assert disagreement(stated, shot.box, AxisReading()) is None
 
 
 @pytest.mark.real
