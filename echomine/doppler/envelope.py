@@ -21,6 +21,8 @@ from echomine.doppler.display import Pixels, brightness
 Floats: TypeAlias = NDArray[np.float32]
 Mask: TypeAlias = NDArray[np.bool_]
 
+BRIGHT_GROUND = 140
+"""A display whose middle grey level lies above this is printed dark on white."""
 LEAST_ROWS = 16
 """A side of the baseline with fewer rows shows no flow."""
 _LEAST_COLUMNS = 24
@@ -116,6 +118,11 @@ class _Ground:
     background: Floats
     noise: float
     level: Floats
+
+
+def on_dark(pixels: Pixels) -> Pixels:
+    """The display with bright flow on a dark ground: turned over when more than half of it is bright."""
+    return 255 - pixels if float(np.median(pixels[::4, ::4])) > BRIGHT_GROUND else pixels
 
 
 def trace_envelopes(

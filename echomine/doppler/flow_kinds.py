@@ -17,8 +17,8 @@ import numpy as np
 from echomine.domain.vocabulary import Disease, DopplerMode, Valve
 from echomine.doppler.flows import Flow
 
-STENOTIC_OUTFLOW_MPS = 2.5
-"""Up to this speed an outflow is not that of a stenosis (EACVI/ASE 2017)."""
+STENOTIC_OUTFLOW_MPS = 2.55
+"""Below this speed, 2.5 when rounded to a tenth, an outflow is not that of a stenosis (EACVI/ASE 2017)."""
 STENOTIC_HALF_TIME_MS = 90.0
 STENOTIC_INFLOW_MPS = 1.4
 """An inflow is stenotic when its half-time or its speed lies above these."""
@@ -186,7 +186,7 @@ def _named(flow: Flow, probabilities: Mapping[_Kind, float], valve: Valve | None
 def _name_of(flow: Flow, kind: _Kind, valve: Valve | None) -> FlowName:
     if kind is _Kind.EJECTION:
         stenosis = FlowName.PULMONIC_STENOSIS if valve is Valve.PULMONIC else FlowName.AORTIC_STENOSIS
-        return stenosis if (flow.vmax_mps or 0.0) > STENOTIC_OUTFLOW_MPS else FlowName.OUTFLOW
+        return stenosis if (flow.vmax_mps or 0.0) >= STENOTIC_OUTFLOW_MPS else FlowName.OUTFLOW
     if kind is _Kind.FILLING:
         stenosis = FlowName.TRICUSPID_STENOSIS if valve is Valve.TRICUSPID else FlowName.MITRAL_STENOSIS
         stenotic = (flow.pht_ms or 0.0) > STENOTIC_HALF_TIME_MS or (flow.vmax_mps or 0.0) > STENOTIC_INFLOW_MPS

@@ -15,6 +15,8 @@ from echomine.doppler.flow_beats import Confidence
 from echomine.doppler.flow_kinds import RecognisedFlow, recognise
 from echomine.doppler.flows import Flow, find_flows
 
+FASTEST_FLOW_MPS = 8.0
+"""No flow of the heart is faster: the scale or the display is not what it seems."""
 FASTEST_TISSUE_MPS = 0.5
 """A pulsed display that spans less than this shows the velocity of tissue, not of blood."""
 
@@ -33,6 +35,7 @@ class ProblemCode(StrEnum):
     ONE_BEAT = "one_beat"
     FAINT = "faint_envelope"
     TISSUE = "tissue_velocities"
+    IMPLAUSIBLE = "implausible_velocity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +101,22 @@ def read_display(
         return DisplayReading(
             calibration=scale, flows=(), names=(), envelopes=(), problems=(Problem(ProblemCode.NO_FLOW, str(error)),)
         )
-    flows = find_flows(envelopes, row, scale)
+    found = find_flows(envelopes, row, scale)
+    flows = tuple(flow for flow in found if (flow.vmax_mps or 0.0) <= FASTEST_FLOW_MPS)
     flows = tuple(flow for flow in flows if flow.beats) + tuple(flow for flow in flows if not flow.beats)
     return DisplayReading(
         calibration=scale,
         flows=flows,
         names=recognise([flow for flow in flows if flow.beats], display.mode, valve),
         envelopes=envelopes,
-        problems=tuple(_problems(display, flows, envelopes)),
+        problems=(*_doubts(len(found) - len(flows)), *_problems(display, flows, envelopes)),
     )
+
+
+def _doubts(left_out: int) -> tuple[Problem, ...]:
+    """The problem of flows faster than the heart makes them, if there were any."""
+    said = f"a flow faster than {FASTEST_FLOW_MPS:.0f} m/s is left out: the scale or the display is not what it seems"
+    return (Problem(ProblemCode.IMPLAUSIBLE, said),) if left_out else ()
 
 
 def _problems(display: SpectralDisplay, flows: Sequence[Flow], envelopes: Sequence[SideEnvelope]) -> list[Problem]:

@@ -11,6 +11,7 @@ from echomine.domain.records import Calibration
 from echomine.domain.vocabulary import CalibrationSource, Valve
 from echomine.doppler.axis import AxisProblemCode, AxisReading, TimeSource
 from echomine.doppler.display import Pixels, SpectralDisplay
+from echomine.doppler.envelope import on_dark
 from echomine.doppler.flow_beats import FlowBeat
 from echomine.doppler.flow_kinds import RecognisedFlow
 from echomine.doppler.flows import Flow
@@ -130,6 +131,7 @@ def _measured_by_axis(file: SpectralFile, axis: AxisReading, picture: Pixels, va
 
 
 def _read(display: SpectralDisplay, valve: Valve | None) -> DisplayReading:
+    display = replace(display, pixels=on_dark(display.pixels))
     scale = display.calibration
     overlay = overlay_mask(display.pixels, baseline_y=scale.baseline_y if scale else None)
     return read_display(display, overlay=overlay, valve=valve)

@@ -8,6 +8,7 @@ import pytest
 from echomine.domain.records import Calibration
 from echomine.domain.vocabulary import DopplerMode, Valve
 from echomine.doppler.display import SpectralDisplay
+from echomine.doppler.envelope import on_dark
 from echomine.doppler.flow_kinds import FlowName
 from echomine.doppler.reading import ProblemCode, read_display
 from tests.doppler import drawn_displays as drawn
@@ -164,6 +165,19 @@ def test_a_display_without_a_baseline_is_refused() -> None:
     assert (
         read_display(SpectralDisplay(pixels=drawn.draw(-drawn.jets(3.0)))).problems[0].code is ProblemCode.NO_BASELINE
     )
+
+
+def test_dark_on_white_is_turned_over() -> None:
+    pixels = drawn.draw(-drawn.jets(3.0))
+    assert np.array_equal(on_dark(255 - pixels), pixels)
+    assert np.array_equal(on_dark(pixels), pixels)
+
+
+def test_a_velocity_that_no_heart_reaches_is_doubted() -> None:
+    wrong = replace(drawn.SCALE, mps_per_px=4 * drawn.MPS_PER_PX)
+    reading = read_display(SpectralDisplay(pixels=drawn.draw(-drawn.jets(3.0)), calibration=wrong))
+    assert reading.problems[0].code is ProblemCode.IMPLAUSIBLE
+    assert reading.main is None
 
 
 def test_tissue_velocities_are_said_to_be() -> None:
