@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from echomine.cli.application import DEFAULT_WORKSPACE, JsonOption, SeedOption, WorkspaceOption, app
-from echomine.cli.showing import RichProgress, print_json, print_table, stderr, stdout
+from echomine.cli.showing import RichProgress, finish, print_json, print_problems, print_table, stderr, stdout
 
 if TYPE_CHECKING:
     from echomine.pipeline.cardiac_result import CardiacResult
@@ -149,6 +149,25 @@ def calcium(
         out=out,
     )
     _show(quantify_calcium(request), out, as_json=as_json)
+
+
+@cardiac_app.command()
+def archive(
+    scans: Annotated[Path, typer.Argument(help="CSV: kind, study_uid, patient, files, masks.")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure every scan of a list into the catalog, each once a model."""
+    from echomine.archive.workspace import Workspace
+    from echomine.pipeline.quantify_archive import quantify_archive
+
+    result = quantify_archive(Workspace.open(workspace, create=True), scans, progress=RichProgress())
+    if as_json:
+        print_json(result.document())
+    else:
+        print_table("Heart scans", ("state", "number"), [(name, str(count)) for name, count in result.counts.items()])
+        print_problems([(f"line {line}", reason, message) for line, reason, message in result.problems])
+    finish(len(result.problems))
 
 
 @cardiac_app.command()

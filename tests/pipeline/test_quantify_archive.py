@@ -1,10 +1,14 @@
+import json
+
 import nibabel
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from echomine.archive.report_table import MinedReport
 from echomine.archive.scan_list import read_scan_list, scan_digest
 from echomine.archive.workspace import Workspace
+from echomine.cli import app
 from echomine.domain.errors import UsageError
 from echomine.domain.records import Report
 from echomine.domain.vocabulary import ItemState
@@ -69,6 +73,13 @@ def test_what_was_measured_is_not_measured_again(archive):
     assert workspace.catalog.scans.count() == 3
     (scans.parent / "broken.nii.gz").write_bytes((scans.parent / "ed.nii.gz").read_bytes())
     assert quantify_archive(workspace, scans).counts["already_done"] == 2
+
+
+def test_the_command_lists_what_was_quarantined(archive):
+    workspace, scans = archive
+    done = CliRunner().invoke(app, ["cardiac", "archive", str(scans), "--workspace", str(workspace.path), "--json"])
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["counts"]["quarantined"] == 2
 
 
 def test_lists_are_checked(tmp_path):
