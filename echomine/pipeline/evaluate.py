@@ -24,7 +24,7 @@ from echomine.metrics.labels import confusion
 from echomine.metrics.retrieval import first_ranks, median_rank_share, recall_at
 from echomine.pipeline.baselines import claims_of_paragraph
 from echomine.pipeline.evaluation_result import EvaluationResult, RetrievalScores
-from echomine.pipeline.evaluation_runs import OURS, FittedModels, RunClaims, TestSet, run_methods
+from echomine.pipeline.evaluation_runs import OURS, WITH_HANDS, FittedModels, RunClaims, TestSet, run_methods
 from echomine.pipeline.labeller import Labeller, paragraph_readings
 from echomine.pipeline.learn import learning_patients_of, paired_rows
 from echomine.pipeline.learning_data import GriddedImages, LearningData, load_learning_data
@@ -64,7 +64,8 @@ class EvaluationRequest:
             images for each seed and learns anew on the other patients.
         truth: A truth table; without one the paired paragraphs judge.
         seeds: Draws of the lecture's protocol.
-        weak: Whether to learn without the hand-made pairs and views (lecture's protocol only).
+        weak: Whether to learn without the hand-made pairs and views (lecture's protocol only); what they would have
+            brought stands beside.
         out: Folder for JSON, Markdown and plots.
     """
 
@@ -187,11 +188,24 @@ def _lecture_runs(
     if not data.pairs:
         raise UsageError("the lecture's protocol needs hand-made pairs; ingest a folder with pairs.csv")
     for seed in range(request.seeds):
-        yield _lecture_run(data, truths, settings, progress, seed=seed, weak=request.weak)
+        run = _lecture_run(data, truths, settings, progress, seed=seed, weak=request.weak)
+        yield _beside_hands(run, _lecture_run(data, truths, settings, progress, seed=seed)) if request.weak else run
+
+
+def _beside_hands(run: _Run, with_hands: _Run) -> _Run:
+    """A run without the hand-made files, with what they would have brought as one more method."""
+    scored = {**run.claims.scored, WITH_HANDS: with_hands.claims.scored[OURS]}
+    return replace(run, claims=replace(run.claims, scored=scored))
 
 
 def _lecture_run(
-    data: LearningData, truths: Mapping[str, Truth], settings: Settings, progress: Progress, *, seed: int, weak: bool
+    data: LearningData,
+    truths: Mapping[str, Truth],
+    settings: Settings,
+    progress: Progress,
+    *,
+    seed: int,
+    weak: bool = False,
 ) -> _Run:
     tested = draw_test_patients(data, seed)
     seen = data.of_patients(({*data.images.patients} | {one.patient for one in data.paragraphs}) - tested)

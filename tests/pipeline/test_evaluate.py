@@ -6,7 +6,7 @@ import pytest
 
 from echomine.domain.errors import UsageError
 from echomine.pipeline.evaluate import EvaluationRequest, evaluate, fit_models
-from echomine.pipeline.evaluation_runs import METHODS, OURS
+from echomine.pipeline.evaluation_runs import METHODS, OURS, WITH_HANDS
 from echomine.pipeline.learning_data import load_learning_data
 from echomine.pipeline.progress import SILENT
 from echomine.pipeline.settings import read_settings
@@ -22,7 +22,7 @@ def settings(mined_workspace):
 def test_held_out_judges_the_current_models_beside_the_baselines(workspace, mined_workspace, settings, tmp_path):
     table = mined_workspace.archive / "truth.csv"
     result = evaluate(workspace, EvaluationRequest(truth=table, out=tmp_path / "out"), settings)
-    assert set(result.methods) == set(METHODS) - {"ceiling"}
+    assert set(result.methods) == set(METHODS) - {"ceiling", WITH_HANDS}
     assert result.synthetic
     with table.open(newline="") as stream:
         judged = {row["sop_uid"] for row in csv.DictReader(stream)}
@@ -31,7 +31,7 @@ def test_held_out_judges_the_current_models_beside_the_baselines(workspace, mine
     assert document["methods"][OURS]["figures"]["recall"]["value"] is not None
     markdown = (tmp_path / "out" / "evaluation.md").read_text()
     assert "All data is synthetic." in markdown
-    for name in METHODS.keys() - {"ceiling"}:
+    for name in METHODS.keys() - {"ceiling", WITH_HANDS}:
         assert f"| {name} |" in markdown
     assert (tmp_path / "out" / "risk_coverage.png").read_bytes().startswith(b"\x89PNG")
 
@@ -44,6 +44,19 @@ def test_the_lecture_protocol_draws_patients_and_adds_the_ceiling(workspace, min
     assert result.model == ""
     assert result.retrieval is not None
     assert result.retrieval.queries == result.methods[OURS].images
+
+
+def test_learning_without_hands_is_judged_beside_learning_with_them(workspace, mined_workspace, settings):
+    table = mined_workspace.archive / "truth.csv"
+    alone, beside = (
+        evaluate(workspace, EvaluationRequest(protocol="lecture", truth=table, seeds=1, weak=weak), settings)
+        for weak in (False, True)
+    )
+    assert beside.weak
+    assert beside.methods[WITH_HANDS].document() == alone.methods[OURS].document()
+    assert beside.methods[OURS].images == alone.methods[OURS].images
+    assert beside.methods[OURS].document() != alone.methods[OURS].document()
+    assert "with hand-made files" in beside.markdown()
 
 
 def test_without_a_truth_table_the_paired_paragraphs_judge(workspace, settings):
