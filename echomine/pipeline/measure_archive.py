@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from echomine.archive.ledger import ImageResult, LabelFilter
@@ -11,6 +11,7 @@ from echomine.archive.workspace import Workspace
 from echomine.domain.errors import ItemError, Reason
 from echomine.domain.records import Label
 from echomine.domain.vocabulary import ItemState, LabelSource
+from echomine.doppler.envelope import on_dark
 from echomine.doppler.overlays import overlay_mask
 from echomine.doppler.reading import read_display
 from echomine.pipeline.label_archive import LabelProblem, problems_of
@@ -113,6 +114,7 @@ def _measured(file: ImageFile, others: Mapping[str, Sequence[Label]]) -> ImageRe
 
 def _measurement(file: ImageFile, others: Mapping[str, Sequence[Label]]) -> ImageResult:
     record, display = file.record, read_known_display(file)
+    display = replace(display, pixels=on_dark(display.pixels))
     if record.calibration is None:
         return ImageResult(image_id=record.image_id, state=ItemState.ABSTAINED)
     retrieved = others.get(record.image_id, ())
