@@ -12,7 +12,7 @@ from echomine.doppler.region import Box
 MOST_WORDS = 24
 """Words of one column that are looked at; an axis has about ten numbers."""
 MOST_GROUPS = 60
-"""Groups of words below each other that are weighed, the largest first."""
+"""Groups of words below each other that are weighed, the largest of one height first."""
 WIDEST_WORD = 6.0
 """Heights that a number or a unit may be wide."""
 LINE_SPACING = 1.7
@@ -55,7 +55,9 @@ def axis_columns(marks: Marks) -> list[Column]:
     """
     words = [word for word in marks.words if word.body[2] - word.body[0] <= WIDEST_WORD * word.height]
     members = {tuple(np.flatnonzero(row).tolist()) for row in _below_each_other(words)}
-    likely = sorted((group for group in members if len(group) > 1), key=lambda group: (-len(group), group))
+    tall = np.array([word.height for word in words])
+    several = [group for group in members if len(group) > 1]
+    likely = sorted(several, key=lambda group: (-len(group) * _evenness(tall[list(group)]) ** 2, group))
     seen = [_column([words[place] for place in group], marks.strokes) for group in likely[:MOST_GROUPS]]
     ranked = sorted(seen, key=lambda column: (-column.promise, -len(column.words), column.box))
     return [
@@ -84,9 +86,14 @@ def _column(words: list[Word], strokes: Strokes) -> Column:
     height = float(np.median([word.height for word in words]))
     regular = _regular(rows, height)
     beside = sum(bool(len(strokes_beside(word, strokes))) for word in words)
-    heights = np.array([word.height for word in words])
-    even = float(np.mean(np.abs(heights - height) <= np.maximum(1.0, 0.08 * height)))
+    even = _evenness(np.array([word.height for word in words]))
     return Column(tuple(words[:MOST_WORDS]), even**2 * (regular + 2.0 * min(beside, max(regular, 0.0))))
+
+
+def _evenness(heights: NDArray[np.int64]) -> float:
+    """Share of words as high as the middle one: print of one axis is, speckle is not."""
+    middle = float(np.sort(heights)[len(heights) // 2])
+    return float(np.mean(np.abs(heights - middle) <= max(1.0, 0.08 * middle)))
 
 
 def _regular(rows: NDArray[np.float64], height: float) -> float:

@@ -215,7 +215,7 @@ def _words(glyphs: NDArray[np.int32], strokes: NDArray[np.int32], dots: NDArray[
     words = []
     for part, corners in zip(members, bodies.tolist(), strict=True):
         body = (corners[0], corners[1], corners[2], corners[3])
-        words.append(Word(_with_sign(body, signs), body, _has_point(part, body, dots)))
+        words.append(Word(_with_sign(body, signs), body, len(part) > 1 and _has_point(part, body, dots)))
     return words
 
 

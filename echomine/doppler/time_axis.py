@@ -215,8 +215,15 @@ def _through_places(
         on = np.abs(middles - first - places * step) <= PLACE_TOLERANCE_PX
         if on.sum() < FEWEST_TICKS or np.ptp(places[on]) < FEWEST_TICKS - 1:
             return None
-        step, first = (float(value) for value in np.polyfit(places[on], middles[on], 1))
+        step, first = _straight(places[on], middles[on])
     return step, on, places[on].astype(np.int64)
+
+
+def _straight(places: NDArray[np.float64], middles: NDArray[np.float64]) -> tuple[float, float]:
+    """Slope and value at 0 by least squares; ``polyfit`` takes ten times as long for a dozen points."""
+    place, middle = places.mean(), middles.mean()
+    slope = float(((places - place) * (middles - middle)).sum() / ((places - place) ** 2).sum())
+    return slope, float(middle - slope * place)
 
 
 def _division(comb: _Comb) -> int:
