@@ -163,10 +163,11 @@ def read_shown_pixels(file: ImageFile, *, limits: ReadLimits = DEFAULT_LIMITS) -
     data, (x0, y0, x1, y1) = _unchanged(file, limits), file.record.box
     with _item_errors(), QUIET:
         if picture_images.is_picture(data):
-            pixels = picture_images.decoded_picture(data, limits)[y0:y1, x0:x1]
+            whole = picture_images.decoded_picture(data, limits)
         else:
-            pixels = dicom_images.read_dicom(data, limits).cut(file.record.box)
-        return without_text(pixels)
+            image = dicom_images.read_dicom(data, limits)
+            whole = image.cut((0, 0, image.columns, image.rows))
+        return without_text(whole)[y0:y1, x0:x1].copy()  # print that the display cuts is found whole only
 
 
 def _unchanged(file: ImageFile, limits: ReadLimits) -> bytes:
@@ -189,7 +190,8 @@ def read_masked_picture(
         reader = reader or default_text_reader()
         image = _source_image(data, limits, reader)
         kept = image.axis.kept_boxes if image.axis else ()
-        return MaskedPicture(pixels=without_text(_masked(image), kept=kept, reader=reader), box=image.spectral_box)
+        whole = without_text(image.cut((0, 0, image.columns, image.rows)), kept=kept, reader=reader)
+        return MaskedPicture(pixels=blank_outside(whole, (*image.boxes, *kept)), box=image.spectral_box)
 
 
 def _source_image(data: bytes, limits: ReadLimits, reader: TextReader) -> SourceImage:

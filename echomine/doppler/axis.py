@@ -29,7 +29,6 @@ class AxisProblemCode(StrEnum):
     UNIT_ASSUMED = "velocity_unit_assumed"
     SIGN_ASSUMED = "velocity_sign_assumed"
     FREQUENCY_SCALE = "frequency_scale"
-    SEVERAL_DISPLAYS = "several_displays"
     IMPLAUSIBLE = "implausible_scale"
     TIME_UNKNOWN = "time_scale_unknown"
     TIME_ASSUMED = "time_scale_assumed"
