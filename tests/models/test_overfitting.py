@@ -22,6 +22,7 @@ SEGMENTERS = {
     "fcn16s": (32, {"width": 4, "hidden": 32, "dropout": 0}),
     "fcn8s": (32, {"width": 4, "hidden": 32, "dropout": 0}),
     "segnet": (32, {"width": 8}),
+    "unet": (32, {"width": 8}),
     "enet": (32, {"width": 16, "early_dropout": 0, "dropout": 0}),
 }
 _SMALL = {"norm": "group", "min_size": 64, "max_size": 64, "hidden": 64}
