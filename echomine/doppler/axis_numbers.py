@@ -132,9 +132,8 @@ def line_through(numbers: Sequence[AxisNumber], *, tolerance_px: float) -> Numbe
 
 
 def _support(line: NumberLine) -> tuple[float, bool]:
-    """Where no number shows a sign, the usual display with positive velocities up is meant."""
-    signed = any(number.sign for number in line.fitting)
-    return len(line.fitting) - 0.2 * line.wrong_signs * signed, line.step > 0
+    """Where no sign speaks against it, the usual display with positive velocities up is meant."""
+    return len(line.fitting) - 0.2 * line.wrong_signs, line.step > 0
 
 
 def _through(
@@ -155,7 +154,7 @@ def _line(step: float, zero_row: float, numbers: Sequence[AxisNumber], tolerance
 
 
 def _wrong_sign(number: AxisNumber, value: float) -> bool:
-    return number.magnitude > 0 and (number.sign or 1) * value < 0
+    return number.magnitude > 0 and number.sign * value < 0  # a number without a sign may have lost it
 
 
 def _refined(line: NumberLine, numbers: Sequence[AxisNumber]) -> NumberLine:
