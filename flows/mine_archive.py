@@ -1,4 +1,4 @@
-"""``python -m flows.mine_archive``: ingest, learn, label, evaluate and export, one after the other."""
+"""``python -m flows.mine_archive``: ingest, learn, label, measure, evaluate and export, one after the other."""
 
 from prefect import flow, task
 
@@ -8,6 +8,7 @@ from flows.evaluate import evaluate
 from flows.export_labels import export_labels
 from flows.label_archive import label_archive
 from flows.learn_text_space import learn_text_space
+from flows.measure_archive import measure_archive
 from flows.running import IO_RETRIES, publish_counts, run_as_module
 from flows.train_transform import train_transform
 
@@ -37,6 +38,7 @@ def mine_archive(workspace: str, source: str = "", config: str = "", seed: int =
     document |= train_transform(workspace, config, seed)
     document |= build_index(workspace, config, seed)
     document["label"] = label_archive(workspace)
+    document["measure"] = measure_archive(workspace)
     document["evaluation"] = evaluate(workspace)
     document["export"] = export_labels(workspace)
     return document

@@ -62,7 +62,7 @@ def at_least_one(text: str) -> int:
 
 def quarantined_items(document: Mapping[str, Any]) -> int:
     """How many items a flow's result, or a stage in it, says were quarantined."""
-    stages_in_it = (document.get(name) for name in ("counts", "ingest", "label"))
+    stages_in_it = (document.get(name) for name in ("counts", "ingest", "label", "measure"))
     return int(document.get("quarantined", 0)) + sum(
         quarantined_items(one) for one in stages_in_it if isinstance(one, Mapping)
     )

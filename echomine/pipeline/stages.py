@@ -14,6 +14,7 @@ from echomine.pipeline.export_labels import ExportRequest
 from echomine.pipeline.export_labels import export_labels as run_export
 from echomine.pipeline.ingest import ingest as run_ingest
 from echomine.pipeline.label_archive import begin_label_run, label_files
+from echomine.pipeline.measure_archive import measure_archive as run_measuring
 from echomine.pipeline.model_chain import load_chain
 from echomine.pipeline.settings import Settings, read_settings
 
@@ -72,6 +73,11 @@ def close_run(workspace: str, *, run: str, counts: Mapping[str, int]) -> None:
     """Notes that a run ended."""
     opened = _open(workspace)
     opened.catalog.ledger.finish_run(opened.catalog.ledger.run(run), counts)
+
+
+def measure_archive(workspace: str) -> dict[str, int]:
+    """Counts by state of the images measured that were not before."""
+    return dict(run_measuring(_open(workspace)).counts)
 
 
 def evaluate(workspace: str, *, truth: str = "", protocol: str = "held-out", seeds: int = 5) -> dict[str, Any]:

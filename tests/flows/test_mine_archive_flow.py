@@ -21,11 +21,14 @@ def test_a_source_becomes_labels_and_an_export(mined_workspace: Any, tmp_path: P
     assert {"text_space", "image_feature", "transform", "index", "labeller"} <= set(document)
     assert document["label"]["model"] == document["labeller"]
     assert sum(document["label"]["counts"].values()) == 80
+    measured = document["measure"]["counts"]
+    assert sum(number for state, number in measured.items() if state != "conflicts") == 80
     assert document["evaluation"]["model"] == document["labeller"]
     assert Path(document["export"]["path"]).is_file()
 
     again: dict[str, Any] = nightly(workspace, source=str(mined_workspace.archive))
     assert (again["ingest"]["images_added"], again["label"]["batches"]) == (0, 0)
+    assert not any(again["measure"]["counts"].values())
 
     with get_client(sync_client=True) as client:
         keys = {one.key for one in client.read_artifacts()}
