@@ -27,9 +27,8 @@ from echomine.learning.precision import uses_bf16
 from echomine.learning.samples import LabelMap, Sample, check_learnable
 from echomine.learning.training import ProgressCallback, TrainingPlan, TrainingSummary, fit
 from echomine.metrics.boxes import PictureObjects
-from echomine.models.detection.fast_rcnn import FastRcnn
-from echomine.models.detection.rcnn import Rcnn
-from echomine.models.entries import Task
+from echomine.models.detection.fast_rcnn import LooksAtProposals
+from echomine.models.entries import LearnsAfterwards, Task
 from echomine.models.registry import NETWORKS, create, network_config
 from echomine.models.weights import load_pretrained, load_weights, weights_to_bytes
 
@@ -313,15 +312,16 @@ def train_image_model(  # noqa: PLR0913 - what a training run is made of
         log_dir=log_dir,
         on_progress=on_progress,
     )
-    if isinstance(network, Rcnn):
-        network.finish(*_whole(source))
+    if isinstance(network, LearnsAfterwards):
+        network.to(device_of(config.training.accelerator)).finish(*_whole(source))
+        network.cpu()
     return ImageModel(config, tuple(classes), network, summary)
 
 
 def _placed(samples: Sequence[Sample], config: InputConfig, network: nn.Module) -> list[PlacedPicture]:
     """Samples on the input, with proposals where the network looks for none itself."""
     placed = [place(sample, config) for sample in samples]
-    if not isinstance(network, FastRcnn | Rcnn):
+    if not isinstance(network, LooksAtProposals):
         return placed
     return [with_proposals(picture, network.search, config) for picture in placed]
 

@@ -1,8 +1,9 @@
 """What the registry knows of a network: its task, paper, source, settings and how it is built."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -58,6 +59,15 @@ class Rehearsal(Protocol):
 
     def __call__(self, network: Any, images: Tensor, /) -> object:  # noqa: ANN401
         """Run it; what comes out does not matter."""
+        ...
+
+
+@runtime_checkable
+class LearnsAfterwards(Protocol):
+    """A network with parts that no gradient reaches: they are learnt once the others are."""
+
+    def finish(self, images: Sequence[Tensor], targets: Sequence[Mapping[str, Tensor]], /) -> None:
+        """Learn them from all training pictures (C, H, W) and their targets; they are kept as buffers."""
         ...
 
 

@@ -9,11 +9,14 @@ import torch
 from echomine.domain.errors import ArtifactError, ConfigurationError, UsageError
 from echomine.learning.image_model import (
     ImageModel,
+    ImageModelConfig,
+    blank_network,
     config_document,
     image_model_config,
     largest_pieces,
     train_image_model,
 )
+from echomine.learning.picture_batches import place
 from echomine.learning.samples import Sample
 from echomine.metrics.boxes import PictureObjects
 from echomine.metrics.structures import dice
@@ -231,24 +234,44 @@ def test_a_damaged_onnx_file_is_told():
         OnnxNetwork(b"no onnx")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "settings"),
-    [
-        ("fast_rcnn", {"backbone": "resnet18_fpn", "norm": "group", "min_size": SIZE, "max_size": SIZE, "hidden": 32}),
-        ("rcnn", {"network": "resnet18"}),
-    ],
-)
-def test_networks_with_proposals_from_outside_run_on_the_same_path(name, settings):
-    config = image_model_config(
+def with_proposals_from_outside(name: str, **settings) -> ImageModelConfig:
+    return image_model_config(
         {
             "network": {"name": name, **settings},
             "input": {"size": [SIZE, SIZE]},
             "training": {"epochs": 1, "batch_size": 2, "precision": "32"},
         }
     )
+
+
+@pytest.mark.slow
+def test_fast_rcnn_with_its_proposals_runs_on_the_same_path():
+    small = {"backbone": "resnet18_fpn", "norm": "group", "min_size": SIZE, "max_size": SIZE, "hidden": 32}
+    config = with_proposals_from_outside("fast_rcnn", **small)
     model = train_image_model(objects_of(discs(4)), [], ("disc",), config, seed=0)
     found = list(model.objects(objects_of(discs(2, seed=5))))
     assert all(one.boxes.shape == (len(one.scores), 4) for one in found)
     again = ImageModel.from_files(model.to_files())
     assert np.allclose(next(again.objects(discs(1))).scores, next(model.objects(discs(1))).scores)
+
+
+def test_rcnn_is_kept_with_the_machines_that_were_learnt_after_the_fit():
+    """What the files bring back is what learning the machines by hand, on the tuned network, gives."""
+    config = with_proposals_from_outside("rcnn", network="resnet18", warp=32, context=2, windows=8, proposals=50)
+    samples = objects_of(discs(4))
+    model = train_image_model(samples, [], ("disc",), config, seed=0)
+    kept = ImageModel.from_files(model.to_files()).network
+    assert kept.finished
+    assert kept.machines.weight.abs().max() > 0
+    assert kept.machines.moves.abs().max() > 0
+    by_hand = blank_network(config, ("disc",)).eval()
+    by_hand.load_state_dict(
+        {name: value for name, value in kept.state_dict().items() if not name.startswith(("machines.", "finished"))},
+        strict=False,
+    )
+    assert not by_hand.finished
+    placed = [place(one, config.input) for one in samples]
+    by_hand.finish([one.image.float() for one in placed], [one.target for one in placed])
+    torch.testing.assert_close(dict(kept.named_buffers()), dict(by_hand.named_buffers()))
+    found, wanted = (next(one.objects(samples)) for one in (model, ImageModel(config, ("disc",), by_hand)))
+    assert np.allclose(found.scores, wanted.scores, atol=1e-5)

@@ -9,7 +9,7 @@ References:
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -51,6 +51,13 @@ class FastRcnnConfig(DetectorConfig):
         return SelectiveSearchConfig(
             scales=self.search_scales, least_region=self.search_least_region, most=self.proposals
         )
+
+
+@runtime_checkable
+class LooksAtProposals(Protocol):
+    """A network that looks where it is told: the regions of a picture can be searched once, before the training."""
+
+    search: SelectiveSearchConfig
 
 
 class FastRcnn(nn.Module):

@@ -205,7 +205,8 @@ class Rcnn(nn.Module):
         self.eval()
         found = given_or_found(images, targets, None, self.search)
         pictures = []
-        for image, target, boxes in zip(images, targets, found, strict=True):
+        for given, target, boxes in zip(images, targets, found, strict=True):
+            image = given.to(self.image_mean)
             truth = target["boxes"].to(self.image_mean)
             every = torch.cat([truth, boxes.to(self.image_mean)])
             features, deep = self.described(image, every)
