@@ -212,28 +212,6 @@ def test_largest_pieces_by_hand():
     assert largest_pieces(labels).tolist() == [[0, 0, 2, 2], [0, 0, 0, 2], [1, 1, 0, 0]]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["enet"])
-def test_onnx_answers_as_torch_does(name):
-    from echomine.learning.onnx_network import OnnxNetwork, to_onnx
-
-    config = image_model_config(UNET | {"network": {"name": name}, "training": {**UNET["training"], "epochs": 1}})
-    model = train_image_model(discs(4), [], ("core", "ring"), config, seed=0)
-    runtime = OnnxNetwork(to_onnx(model), threads=1)
-    inputs = torch.stack([model.network_input(sample) for sample in discs(3, seed=4)])
-    with torch.inference_mode():
-        torch.testing.assert_close(runtime(inputs), model.network(inputs), atol=1e-3, rtol=1e-3)
-    for one, other in zip(model.label_maps(discs(3)), model.label_maps(discs(3), runtime), strict=True):
-        assert (one == other).mean() > 0.99
-
-
-def test_a_damaged_onnx_file_is_told():
-    from echomine.learning.onnx_network import OnnxNetwork
-
-    with pytest.raises(ArtifactError, match="train again"):
-        OnnxNetwork(b"no onnx")
-
-
 def with_proposals_from_outside(name: str, **settings) -> ImageModelConfig:
     return image_model_config(
         {
