@@ -7,7 +7,7 @@ becomes an :class:`ItemProblem`, the others go on.
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -88,7 +88,7 @@ def read_reports(path: Path, *, limits: ReportLimits | None = None) -> Iterator[
     if path.is_dir():
         return _read_folder(path, chosen)
     if not path.is_file():
-        raise UsageError(f"there are no reports in {path}; name a .jsonl or .csv file or a folder of .txt files")
+        raise UsageError(f"there is no file or folder {path}; name reports in a file or in a folder of .txt files")
     suffix = path.suffix.lower()
     readers = {".csv": _read_csv, ".jsonl": _read_jsonl, ".ndjson": _read_jsonl}
     if suffix in readers:
@@ -96,9 +96,25 @@ def read_reports(path: Path, *, limits: ReportLimits | None = None) -> Iterator[
     if suffix in TEXT_SUFFIXES | DOCUMENT_SUFFIXES:
         return _read_one(path, stored_path(Path(path.name)), chosen)
     raise UsageError(
-        f"reports come as .jsonl, .csv, .hl7, .json (FHIR), .dcm, .pdf or a folder of .txt files, not as "
+        f"reports come as .jsonl, .csv, .txt, .hl7, .json (FHIR), .dcm, .pdf or a folder of them, not as "
         f"{path.suffix or path}"
     )
+
+
+def refuse_overwriting(source: Path, outputs: Sequence[Path]) -> None:
+    """Nothing is written over the reports that are read, nor two outputs over each other.
+
+    Raises:
+        UsageError: If an output is the source, a report in it, or another output.
+    """
+    places = [out.resolve() for out in outputs]
+    read = source.resolve()
+    for out, place in zip(outputs, places, strict=True):
+        within = place.is_relative_to(read) and place.is_file() and is_report_source(place)
+        if place == read or within:
+            raise UsageError(f"{out} holds the reports that are to be read; name another file to write")
+        if places.count(place) > 1:
+            raise UsageError(f"two outputs cannot be one file, {out}")
 
 
 def count_reports(path: Path) -> int:

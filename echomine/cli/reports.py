@@ -12,6 +12,7 @@ from echomine.cli.showing import finish, print_json, print_problems, print_table
 from echomine.domain.errors import UsageError
 
 if TYPE_CHECKING:
+    from echomine.archive.item_problems import ItemProblem
     from echomine.pipeline.mine_reports import ExplainedFinding, MinedFile
 
 
@@ -21,6 +22,7 @@ def findings(
     out: Annotated[Path | None, typer.Option("--out", help="JSONL file to write.")] = None,
     html: Annotated[Path | None, typer.Option("--html", help="Page to write: reports with their findings.")] = None,
     explain: Annotated[str, typer.Option("--explain", metavar="ID", help="Why each finding of one report.")] = "",
+    lexicon: Annotated[list[Path] | None, typer.Option("--lexicon", help="TOML file with terms of your own.")] = None,
     processes: Annotated[int, typer.Option("--processes", min=1, help="Processes that read at the same time.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
@@ -29,8 +31,8 @@ def findings(
 
     if out is None and (html is not None or not explain):
         raise UsageError("name the file to write with --out FINDINGS.jsonl, or one report with --explain ID")
-    explained = explain_report(reports, explain) if explain else []
-    result = mine_reports(reports, out, page=html, processes=processes) if out else None
+    explained = explain_report(reports, explain, site=lexicon or ()) if explain else []
+    result = mine_reports(reports, out, page=html, processes=processes, site=lexicon or ()) if out else None
     if as_json:
         document = result.document() if result else {}
         print_json(document | ({"explained": [asdict(one) for one in explained]} if explain else {}))
@@ -39,6 +41,7 @@ def findings(
             _print_explained(explain, explained)
         if result:
             _print_mined(result, [path for path in (out, html) if path])
+            _print_problems(result.problems, reports)
     finish(len(result.problems) if result else 0)
 
 
@@ -59,8 +62,18 @@ def deidentify_command(
     else:
         rows = [(kind, str(count)) for kind, count in sorted(result.replaced.items())]
         print_table(f"{result.reports} reports: {out}", ("replaced", "passages"), rows)
-        print_problems([(item.where, item.reason.value, item.message) for item in result.problems])
+        _print_problems(result.problems, reports)
     finish(len(result.problems))
+
+
+def _print_problems(problems: "Sequence[ItemProblem]", reports: Path) -> None:
+    """Those of one file by the number of the report; those of a folder without file names, which may hold names."""
+    rows = []
+    for item in problems:
+        _, _, number = item.relative_path.rpartition("#")
+        where = f"report {number}" if reports.is_file() and number.isdecimal() else item.where
+        rows.append((where, item.reason.value, item.message))
+    print_problems(rows)
 
 
 def _print_explained(report_id: str, explained: "Sequence[ExplainedFinding]") -> None:
@@ -71,4 +84,3 @@ def _print_explained(report_id: str, explained: "Sequence[ExplainedFinding]") ->
 def _print_mined(result: "MinedFile", paths: Sequence[Path]) -> None:
     written = ", ".join(str(path) for path in paths)
     stdout().print(f"{result.reports} reports, {result.findings} findings: {written}", highlight=False)
-    print_problems([(item.where, item.reason.value, item.message) for item in result.problems])

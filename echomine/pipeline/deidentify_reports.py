@@ -10,7 +10,7 @@ from typing import Any
 
 from echomine.archive.durable_files import write_lines
 from echomine.archive.item_problems import ItemProblem
-from echomine.archive.report_files import ReportEntry, read_reports
+from echomine.archive.report_files import ReportEntry, read_reports, refuse_overwriting
 from echomine.archive.workspace import Workspace
 from echomine.reports.deidentify import days_of, deidentify
 
@@ -47,9 +47,10 @@ def deidentify_reports(workspace: Workspace, source: Path, out: Path) -> Deident
         out: JSON lines to write.
 
     Raises:
-        UsageError: If the source is not there or no report file.
+        UsageError: If the source is not there, is no report file, or would be overwritten.
         WorkspaceError: If the output cannot be written.
     """
+    refuse_overwriting(source, [out])
     result = DeidentifiedFile()
     write_lines(out, _rows(workspace, source, result))
     return result

@@ -1,21 +1,22 @@
 """Findings of a file of reports, line by line; a page to look at; the reasons of one report."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from echomine.archive.durable_files import write_chunks, write_lines
 from echomine.archive.item_problems import ItemProblem
-from echomine.archive.report_files import ReportEntry, read_reports
-from echomine.domain.errors import UsageError
+from echomine.archive.report_files import ReportEntry, read_reports, refuse_overwriting
+from echomine.domain.errors import ConfigurationError, UsageError
 from echomine.domain.records import Finding
 from echomine.domain.vocabulary import Severity
 from echomine.pipeline.findings_page import page_foot, page_head, page_report
-from echomine.pipeline.report_processes import Text, mine_texts
+from echomine.pipeline.report_processes import Mined, SiteFiles, Text, lexicon_with, mine_texts
 from echomine.pipeline.similar_cases import severity_phrase
 from echomine.reports import explain_findings
+from echomine.reports.lexicon_files import Lexicon
 from echomine.reports.other_findings import OtherFinding
 
 PAGE_REPORTS = 300
@@ -61,7 +62,9 @@ class ExplainedFinding:
     assertion: str
 
 
-def mine_reports(source: Path, out: Path, *, page: Path | None = None, processes: int = 1) -> MinedFile:
+def mine_reports(
+    source: Path, out: Path, *, page: Path | None = None, processes: int = 1, site: Sequence[Path] = ()
+) -> MinedFile:
     """Writes one JSON document a report: its findings, measurements and conflicts.
 
     Args:
@@ -69,14 +72,18 @@ def mine_reports(source: Path, out: Path, *, page: Path | None = None, processes
         out: JSON lines to write.
         page: HTML page to write beside it, with the first reports, or None.
         processes: Processes that read at the same time; the output is the same for any number.
+        site: Lexicon files (TOML) with terms of the site, beside the standard ones.
 
     Raises:
-        UsageError: If the source is not there or no report file.
+        UsageError: If the source is not there, is no report file, or would be overwritten.
+        ConfigurationError: If a lexicon file breaks the schema; the message names file and line.
         WorkspaceError: If an output cannot be written.
     """
+    refuse_overwriting(source, [path for path in (out, page) if path])
     mined = MinedFile()
     shown: list[str] = []
-    write_lines(out, _documents(source, mined, shown if page else None, processes))
+    read = mine_texts(_texts(source, mined), processes=processes, site=_site_files(site))
+    write_lines(out, _documents(read, mined, shown if page else None))
     if page:
         mined.shown = len(shown)
         foot = page_foot(shown=mined.shown, read=mined.reports)
@@ -84,20 +91,35 @@ def mine_reports(source: Path, out: Path, *, page: Path | None = None, processes
     return mined
 
 
-def explain_report(source: Path, report_id: str) -> list[ExplainedFinding]:
-    """Why each finding of one report was made, in the order of the text.
+def explain_report(source: Path, report_id: str, *, site: Sequence[Path] = ()) -> list[ExplainedFinding]:
+    """Why each finding of one report was made, in the order of the text; ``site`` as for :func:`mine_reports`.
 
     Raises:
         UsageError: If the source is not there or holds no report of that id.
     """
+    lexicon = lexicon_with(_site_files(site))
     for number, entry in enumerate(read_reports(source), start=1):
         if isinstance(entry, ReportEntry) and _name(entry, number) == report_id:
-            return _explained(entry.text)
+            return _explained(entry.text, lexicon)
     raise UsageError(f"there is no report {report_id!r} in {source.name}; the id is that of the findings file")
 
 
-def _documents(source: Path, mined: MinedFile, shown: list[str] | None, processes: int) -> Iterator[str]:
-    for one in mine_texts(_texts(source, mined), processes=processes):
+def _site_files(paths: Sequence[Path]) -> SiteFiles:
+    """The lexicon files of a site, read, and checked before the first report is."""
+    files = []
+    for path in paths:
+        try:
+            files.append((path.name, path.read_text(encoding="utf-8")))
+        except OSError as error:
+            raise UsageError(f"the lexicon file {path} cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigurationError(f"lexicon file {path.name} is no text in UTF-8") from error
+    lexicon_with(tuple(files))
+    return tuple(files)
+
+
+def _documents(read: Iterator[Mined], mined: MinedFile, shown: list[str] | None) -> Iterator[str]:
+    for one in read:
         mined.reports += 1
         mined.findings += one.findings
         if shown is not None and len(shown) < PAGE_REPORTS:
@@ -118,7 +140,7 @@ def _name(entry: ReportEntry, number: int) -> str:
     return entry.name or str(number)
 
 
-def _explained(text: str) -> list[ExplainedFinding]:
+def _explained(text: str, lexicon: Lexicon) -> list[ExplainedFinding]:
     return [
         ExplainedFinding(
             finding=_finding_words(one.finding),
@@ -127,7 +149,7 @@ def _explained(text: str) -> list[ExplainedFinding]:
             grade=one.grade,
             assertion=one.assertion,
         )
-        for one in explain_findings(text)
+        for one in explain_findings(text, lexicon=lexicon)
     ]
 
 

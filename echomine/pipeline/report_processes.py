@@ -8,13 +8,19 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import cache
 from typing import NamedTuple
 
 from echomine.domain.errors import EchomineError, UsageError
 from echomine.reports import findings_document
+from echomine.reports.lexicon_files import Lexicon, lexicon_from, standard_files, standard_lexicon
 
 BATCH_CHARACTERS = 256 * 1024
 """A batch is some hundred reports: sending one then costs little beside reading it."""
+
+
+SiteFiles = tuple[tuple[str, str], ...]
+"""Names and texts of the lexicon files that a site adds; texts are little to send, a lexicon is much."""
 
 
 class Text(NamedTuple):
@@ -32,7 +38,17 @@ class Mined(NamedTuple):
     findings: int
 
 
-def mine_texts(texts: Iterable[Text], *, processes: int = 1) -> Iterator[Mined]:
+@cache
+def lexicon_with(site: SiteFiles) -> Lexicon:
+    """The English lexicon with the files of a site, built once per process.
+
+    Raises:
+        ConfigurationError: If a file breaks the schema.
+    """
+    return lexicon_from(standard_files(), site=dict(site)) if site else standard_lexicon()
+
+
+def mine_texts(texts: Iterable[Text], *, processes: int = 1, site: SiteFiles = ()) -> Iterator[Mined]:
     """The findings documents of reports, in the order given; at most two batches a process are held at a time.
 
     Raises:
@@ -43,22 +59,22 @@ def mine_texts(texts: Iterable[Text], *, processes: int = 1) -> Iterator[Mined]:
         raise UsageError(f"--processes must be 1 or more, got {processes}")
     if processes == 1:
         for text in texts:
-            yield Mined(text, *_mined(text))
+            yield Mined(text, *_mined(text, site))
         return
     try:
-        yield from _in_parallel(_batches(texts), processes)
+        yield from _in_parallel(_batches(texts), processes, site)
     except BrokenProcessPool as error:
         raise EchomineError(
             "a process that read reports was ended from outside, for want of memory perhaps; use fewer --processes"
         ) from error
 
 
-def _in_parallel(batches: Iterator[list[Text]], processes: int) -> Iterator[Mined]:
+def _in_parallel(batches: Iterator[list[Text]], processes: int, site: SiteFiles) -> Iterator[Mined]:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_the_parent) as pool:
         waiting: deque[tuple[list[Text], Future[list[tuple[str, int]]]]] = deque()
         for batch in batches:
-            waiting.append((batch, pool.submit(_mined_batch, batch)))
+            waiting.append((batch, pool.submit(_mined_batch, batch, site)))
             if len(waiting) > 2 * processes:
                 yield from _paired(*waiting.popleft())
         while waiting:
@@ -83,12 +99,12 @@ def _batches(texts: Iterable[Text]) -> Iterator[list[Text]]:
         yield batch
 
 
-def _mined_batch(batch: list[Text]) -> list[tuple[str, int]]:
-    return [_mined(text) for text in batch]
+def _mined_batch(batch: list[Text], site: SiteFiles) -> list[tuple[str, int]]:
+    return [_mined(text, site) for text in batch]
 
 
-def _mined(text: Text) -> tuple[str, int]:
-    document = findings_document(text.name, text.text)
+def _mined(text: Text, site: SiteFiles) -> tuple[str, int]:
+    document = findings_document(text.name, text.text, lexicon=lexicon_with(site))
     return json.dumps(document, ensure_ascii=False), len(document["findings"])
 
 

@@ -34,6 +34,7 @@ class _Leftward:
 
     def __init__(self, view: SentenceView, head: Mention) -> None:
         self.view = view
+        self.head = head
         self.place = head.first - 1
         self.first = head.first
         self.valves: list[tuple[str, str]] = []
@@ -58,7 +59,7 @@ class _Leftward:
         mention = self.view.owner.get(self.place)
         if mention is None:
             return self._bracket()
-        if mention.kind is Kind.FILLER or mention.term.detail == TYPING:
+        if mention.kind is Kind.FILLER or mention.term.detail == TYPING or self._tells_of_a_device(mention):
             self.place = mention.first - 1
             self.separated = False
             self.typed = True
@@ -73,6 +74,11 @@ class _Leftward:
             self.place = mention.first - 1
             self.separated = self.typed = False
         return took
+
+    def _tells_of_a_device(self, mention: Mention) -> bool:
+        """Whether an adjective says whose lesion it is: ``moderate prosthetic aortic stenosis``."""
+        device = mention.kind is Kind.LESION and mention.term.value == Disease.PROSTHESIS
+        return device and mention.term.form == "adjective" and self.head.term.value != Disease.PROSTHESIS
 
     def _bracket(self) -> bool:
         """A grade in brackets behind its valve: ``mitral (2+) and tricuspid (1+) regurgitation``."""

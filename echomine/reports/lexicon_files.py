@@ -1,7 +1,7 @@
 """The lexicon: terms read from TOML files and checked against a schema, ready for matching."""
 
 import hashlib
-import tomllib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -10,15 +10,12 @@ from importlib import resources
 from typing import Any, NamedTuple, TypeVar
 
 from echomine.domain.errors import ConfigurationError
+from echomine.reports.lexicon_schema import check_record, check_term, checked_phrases, parsed, placed_tables
 
+_HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=[^\W\d_])")
+_SLASH = re.compile(r"(?<=[^\W\d_])/(?=[^\W\d_])")
 MeaningT = TypeVar("MeaningT")
 RecordT = TypeVar("RecordT", "Measure", "Unit", "Other", "Attribute")
-
-_TABLES = frozenset({"term", "words", "measure", "unit", "other", "attribute"})
-_KEYS = frozenset({"kind", "value", "phrases", "form", "detail", "valve", "case", "direction", "reach"})
-_FORMS = frozenset({"", "noun", "adjective", "own", "part", "every", "other", "figure"})
-_CASES = frozenset({"", "upper", "guarded"})
-_DIRECTIONS = frozenset({"", "forward", "backward", "both"})
 
 
 class Kind(StrEnum):
@@ -217,11 +214,11 @@ def standard_files(language: str = "en") -> dict[str, str]:
     return {entry.name: entry.read_text(encoding="utf-8") for entry in entries if entry.name.endswith(".toml")}
 
 
-def lexicon_from(files: Mapping[str, str]) -> Lexicon:
-    """A lexicon of the texts of its files (name -> TOML).
+def lexicon_from(files: Mapping[str, str], *, site: Mapping[str, str] | None = None) -> Lexicon:
+    """A lexicon of the texts of its files (name -> TOML), and of those that a site adds.
 
-    A phrase that stands in two files means what the later one says, in the order given after the alphabet: a site's own
-    file is best named ``site.toml`` or later. A user adds terms by ``lexicon_from({**standard_files(), name: text})``.
+    A phrase that stands in two files means what the later one says; they are read by the alphabet, those of the site
+    last. A user adds terms by ``lexicon_from(standard_files(), site={name: text})``.
 
     Raises:
         ConfigurationError: If a file is no TOML or breaks the schema; the message names file and line.
@@ -234,21 +231,21 @@ def lexicon_from(files: Mapping[str, str]) -> Lexicon:
     sections: dict[tuple[str, ...], str] = {}
     lists: dict[str, frozenset[str]] = {}
     digest = hashlib.sha256()
-    for name in sorted(files):
-        digest.update(name.encode() + b"\0" + files[name].encode() + b"\0")
-        content = _parsed(name, files[name])
+    for name, text in (*sorted(files.items()), *sorted((site or {}).items())):
+        digest.update(name.encode() + b"\0" + text.encode() + b"\0")
+        content = parsed(name, text)
         _add_lists(name, content.get("words", {}), lists)
-        for words, term in _rows(name, files[name], "term", content, _term):
+        for words, term in _rows(name, text, "term", content, _term):
             if term.kind is Kind.SECTION:
                 sections[words] = term.value
             else:
                 phrases[words] = term
-        for words, measure in _rows(name, files[name], "measure", content, _record(Measure)):
+        for words, measure in _rows(name, text, "measure", content, _record(Measure)):
             measures[words] = (*measures.get(words, ()), measure)
-        for words, unit in _rows(name, files[name], "unit", content, _record(Unit)):
+        for words, unit in _rows(name, text, "unit", content, _record(Unit)):
             units[words] = (*units.get(words, ()), unit)
-        others.update(_rows(name, files[name], "other", content, _record(Other)))
-        attributes.update(_rows(name, files[name], "attribute", content, _record(Attribute)))
+        others.update(_rows(name, text, "other", content, _record(Other)))
+        attributes.update(_rows(name, text, "attribute", content, _record(Attribute)))
     return Lexicon(
         lists=WordLists(**lists),
         phrases=_by_two_words(phrases),
@@ -290,19 +287,9 @@ def _by_first_word(
     return {first: tuple(entries) for first, entries in table.items()}
 
 
-def _parsed(name: str, text: str) -> dict[str, Any]:
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"lexicon file {name} is no valid TOML: {error}") from error
-    unknown = sorted(set(content) - _TABLES)
-    if unknown:
-        known = ", ".join(sorted(_TABLES))
-        raise ConfigurationError(f"lexicon file {name} has a table {unknown[0]!r}, known are {known}")
-    return content
-
-
-def _add_lists(name: str, words: Mapping[str, Any], lists: dict[str, frozenset[str]]) -> None:
+def _add_lists(name: str, words: object, lists: dict[str, frozenset[str]]) -> None:
+    if not isinstance(words, dict):
+        raise ConfigurationError(f"lexicon file {name}: words must be a table of lists, under the heading [words]")
     known = {entry.name for entry in fields(WordLists)}
     for key, value in words.items():
         if key not in known or not isinstance(value, list) or not all(isinstance(word, str) for word in value):
@@ -320,21 +307,11 @@ def _rows(
     build: Callable[[str, Mapping[str, Any]], MeaningT],
 ) -> Iterator[tuple[tuple[str, ...], MeaningT]]:
     """The phrases of one kind of table, each with its meaning."""
-    heading = f"[[{key}]]"
-    lines = (number for number, line in enumerate(text.splitlines(), 1) if line.strip().startswith(heading))
-    for line, table in zip(lines, content.get(key, []), strict=True):
-        where = f"lexicon file {name}, line {line}"
+    for where, table in placed_tables(name, text, key, content):
         meaning = build(where, table)
-        for phrase in _phrases(where, table):
+        for phrase in checked_phrases(where, table):
             for words in expand(phrase):
                 yield words, meaning
-
-
-def _phrases(where: str, table: Mapping[str, Any]) -> list[str]:
-    phrases = table.get("phrases")
-    if not isinstance(phrases, list) or not phrases or not all(isinstance(p, str) and p.strip() for p in phrases):
-        raise ConfigurationError(f"{where}: phrases must be a list of texts, got {phrases!r}")
-    return phrases
 
 
 def _record(kind: type[RecordT]) -> Callable[[str, Mapping[str, Any]], RecordT]:
@@ -342,46 +319,32 @@ def _record(kind: type[RecordT]) -> Callable[[str, Mapping[str, Any]], RecordT]:
 
     def build(where: str, table: Mapping[str, Any]) -> RecordT:
         try:
-            return kind(**{key: value for key, value in table.items() if key != "phrases"})
+            record = kind(**{key: value for key, value in table.items() if key != "phrases"})
         except TypeError as error:
             raise ConfigurationError(f"{where}: {error}") from error
+        check_record(where, record)
+        return record
 
     return build
 
 
 def _term(where: str, table: Mapping[str, Any]) -> Term:
-    unknown = sorted(set(table) - _KEYS)
-    if unknown:
-        raise ConfigurationError(f"{where}: unknown key {', '.join(unknown)}; known are {', '.join(sorted(_KEYS))}")
-    _check_word(where, "kind", table.get("kind"), frozenset(Kind))
-    _check_word(where, "form", table.get("form", ""), _FORMS)
-    _check_word(where, "case", table.get("case", ""), _CASES)
-    _check_word(where, "direction", table.get("direction", ""), _DIRECTIONS)
+    check_term(where, table)
     return Term(
-        kind=Kind(table["kind"]),
-        value=str(table.get("value", "")),
-        form=table.get("form", ""),
-        detail=table.get("detail", ""),
-        valve=table.get("valve", ""),
-        case=table.get("case", ""),
-        direction=table.get("direction", ""),
-        reach=int(table.get("reach", 0)),
+        **{"value": ""}
+        | {key: value for key, value in table.items() if key != "phrases"}
+        | {"kind": Kind(table["kind"])}
     )
-
-
-def _check_word(where: str, key: str, value: object, known: frozenset[str]) -> None:
-    if value not in known:
-        wanted = ", ".join(sorted(word for word in known if word))
-        raise ConfigurationError(f"{where}: {key} is {value!r}, known are {wanted}")
 
 
 def expand(phrase: str) -> list[tuple[str, ...]]:
     """The phrases that a pattern with braces stands for, as tuples of words.
 
-    ``"{mild,slight} {leak,jet}"`` gives four; nested braces are not supported.
+    ``"{mild,slight} {leak,jet}"`` gives four; nested braces are not supported. A hyphen parts two words, a slash
+    is a word of its own, as in a text.
     """
     head, opened, rest = phrase.partition("{")
     if not opened:
-        return [tuple(phrase.lower().split())]
+        return [tuple(_SLASH.sub(" / ", _HYPHEN.sub(" ", phrase.lower())).split())]
     choices, _, tail = rest.partition("}")
     return [words for choice in choices.split(",") for words in expand(head + choice.strip() + tail)]

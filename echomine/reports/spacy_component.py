@@ -56,4 +56,4 @@ def make_findings_component(
     for extension in ("findings", "measurements"):
         if not Doc.has_extension(extension):
             Doc.set_extension(extension, default=())
-    return FindingsComponent(lexicon_from({**standard_files(language), **site_terms}))
+    return FindingsComponent(lexicon_from(standard_files(language), site=site_terms))

@@ -62,3 +62,10 @@ def test_the_key_of_the_workspace_decides(tmp_path, source):
 def test_a_missing_source_is_named(tmp_path):
     with pytest.raises(UsageError, match=r"none\.jsonl"):
         deidentify_reports(Workspace.open(tmp_path / "w", create=True), tmp_path / "none.jsonl", tmp_path / "o.jsonl")
+
+
+def test_the_reports_are_not_written_over(tmp_path, source):
+    before = source.read_bytes()
+    with pytest.raises(UsageError, match="name another file"):
+        deidentify_reports(Workspace.open(tmp_path / "workspace", create=True), source, source)
+    assert source.read_bytes() == before

@@ -140,3 +140,16 @@ def test_time_stays_linear(piece):
     start = time.perf_counter()
     deidentify(text, key=KEY, patient="p")
     assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Call 212-555-0147.", "PHONE"),
+        ("phone (212) 555-0147", "PHONE"),
+        ("MRN 212-555-0147", "ID"),
+        ("No. 12-3456-78", "ID"),
+    ],
+)
+def test_a_number_has_the_kind_of_its_form_and_label(text, kind):
+    assert f"[{kind}-" in deidentify(text, key=KEY, patient="p").text

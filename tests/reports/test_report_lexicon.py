@@ -23,13 +23,31 @@ def said(text, lexicon):
     ("text", "message"),
     [
         ('\n[[term]]\nkind = "lesson"\nphrases = ["x"]', "site.toml, line 2: kind is 'lesson'"),
-        ('[[term]]\nkind = "lesion"\nphrases = []', "site.toml, line 1: phrases must be a list"),
+        ('[[term]]\nkind = "lesion"\nvalue = "stenosis"\nphrases = []', "site.toml, line 1: phrases must be a list"),
         ('[[term]]\nkind = "lesion"\nphrase = ["x"]', "site.toml, line 1: unknown key phrase"),
         ('[[term]]\nkind = "cue"\ndirection = "up"\nphrases = ["x"]', "line 1: direction is 'up'"),
         ('[[measure]]\nname = "x"\nphrases = ["x"]', "site.toml, line 1: .*dimension"),
         ('[[terms]]\nkind = "lesion"', "a table 'terms'"),
         ("[words]\nfoo = []", "'foo' must be a list of texts named one of"),
         ("kind = ", "site.toml is no valid TOML"),
+        (
+            '[[term]]\nkind = "lesion"\nvalue = "regurgitaton"\nphrases = ["x"]',
+            "line 1: value is 'regurgitaton', known are",
+        ),
+        ('[[term]]\nkind = "severity"\nvalue = "mild..hard"\nphrases = ["x"]', "line 1: value is 'hard'"),
+        ('[[term]]\nkind = "cue"\nphrases = ["x"]', "line 1: value is '', known are after, family"),
+        ('[[term]]\nkind = ["cue"]\nphrases = ["x"]', "line 1: kind is .'cue'., known are"),
+        ('[[term]]\nkind = "cue"\nvalue = "negated"\nreach = "x"\nphrases = ["x"]', "line 1: .* reach a whole number"),
+        ('[[term]]\nkind = "cue"\nvalue = "negated"\nphrases = ["{a,b"]', "line 1: braces in '{a,b'"),
+        ('[[term]]\nkind = "cue"\nvalue = "negated"\nphrases = ["{}"]', "line 1: phrases must be a list"),
+        (
+            '[[other]]\nkind = "x"\nat_valve = "yes"\nphrases = ["x"]',
+            "line 1: at_valve must be a truth .true or false., got 'yes'",
+        ),
+        ('[[unit]]\ndimension = "speed"\nunit = "kn"\nfactor = 0.5\nphrases = ["kn"]', "line 1: dimension is 'speed'"),
+        ('[term]\nkind = "cue"', r"site.toml: write \[\[term\]\] over each term"),
+        ('words = "x"', "site.toml: words must be a table of lists"),
+        ('term = [{kind = "cue", value = "no", phrases = ["x"]}]', "site.toml, term 1: value is 'no'"),
     ],
 )
 def test_a_bad_file_is_refused_by_name_and_line(text, message):
@@ -50,10 +68,24 @@ kind = "severity"
 value = "moderate_severe"
 phrases = ["grade C"]
 """
-    lexicon = lexicon_from({**standard_files(), "site.toml": site})
+    lexicon = lexicon_from(standard_files(), site={"a.toml": site})
     assert said("Grade C mitral backleak.", lexicon) == {("mitral", "regurgitation", "moderate_severe", "present")}
     assert said("Grade C mitral backleak.", standard_lexicon()) == set()
     assert lexicon.version != lexicon_version()
+
+
+@pytest.mark.parametrize("phrase", ["Back-Leak", "back/leak"])
+def test_a_joined_word_is_found_as_written(phrase):
+    term = f'[[term]]\nkind = "lesion"\nvalue = "regurgitation"\nform = "noun"\nphrases = ["{phrase}"]'
+    lexicon = lexicon_from(standard_files(), site={"a.toml": term})
+    assert said(f"Mild mitral {phrase.lower()}.", lexicon) == {("mitral", "regurgitation", "mild", "present")}
+
+
+def test_a_site_has_the_last_word():
+    term = '[[term]]\nkind = "severity"\nvalue = "severe"\nphrases = ["mild"]'
+    assert said("Mild MR.", lexicon_from(standard_files(), site={"a.toml": term})) == {
+        ("mitral", "regurgitation", "severe", "present")
+    }
 
 
 def test_braces_stand_for_choices():
