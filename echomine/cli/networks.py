@@ -79,7 +79,7 @@ def _facts_row(facts: "NetworkFacts") -> tuple[str, ...]:
         facts.task.replace("_", " "),
         str(facts.year),
         f"{facts.parameters:,}",
-        "all" if facts.receptive_field is None else str(facts.receptive_field),
+        _field(facts.receptive_field, facts.sees),
         "-" if facts.stride is None else str(facts.stride),
         f"{facts.gmac:.2f}",
         str(facts.layers),
@@ -107,15 +107,19 @@ def _layer_json(row: "LayerRow") -> dict[str, Any]:
 
 
 def _layer_row(row: "LayerRow") -> tuple[str, ...]:
-    sees = {"WHOLE": "all", "UNKNOWN": "?"}
     return (
         row.name,
         row.kind,
         " x ".join(str(side) for side in row.output),
         f"{row.parameters:,}",
-        _both(row.receptive_field) or sees[row.sight.name],
+        _field(_both(row.receptive_field), row.sight.name.lower()),
         _both(row.stride) or "-",
     )
+
+
+def _field(known: int | str | None, sees: str) -> str:
+    """The receptive field, "all" for the whole picture, "?" where it is unknown or larger than what was traced."""
+    return str(known) if known else {"whole": "all"}.get(sees, "?")
 
 
 def _both(pair: tuple[Any, Any] | None) -> str:

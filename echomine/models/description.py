@@ -82,6 +82,7 @@ def describe(name: str, form: PublishedForm | None = None) -> NetworkDescription
         parameters=count_parameters(network),
         receptive_field=deepest.receptive_field and deepest.receptive_field[0],
         stride=deepest.stride and int(deepest.stride[0]),
+        sees=deepest.sight.name.lower(),
         gmac=operations.get_total_flops() / OPERATIONS_A_MAC / 1e9,
         layers=max(call.gave.depth for call in traced if call.gave is not None),
         source=entry.source,

@@ -20,8 +20,9 @@ class NetworkFacts:
 
     Attributes:
         parameters: All, fixed ones included.
-        receptive_field: Rows that a position of the deepest map sees; None for the whole picture.
+        receptive_field: Rows that a position of the deepest map sees; None if all or unknown.
         stride: Rows of the picture between two positions of that map; None likewise.
+        sees: What a position of that map sees: ``interval`` of rows, ``whole`` picture, or ``unknown``.
         gmac: Multiplications with addition for one picture, in 10^9; of detectors with 1000 regions.
         layers: Layers with weights on the longest way through.
         classes, in_channels, picture: The form that was counted.
@@ -33,6 +34,7 @@ class NetworkFacts:
     parameters: int
     receptive_field: int | None
     stride: int | None
+    sees: str
     gmac: float
     layers: int
     source: str

@@ -9,6 +9,7 @@ References:
     layer; ours keeps intervals, so that branches of different offsets and upsampling are exact too.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -62,6 +63,8 @@ class Geometry:
         at: Which dimensions of the tensor they are, counted from the end.
         picture: Rows and columns of the picture.
         depth: Layers with weights on the longest way from the picture.
+        folded: Sizes of the leading dimensions that a view made one of, as before a linear layer on the last dimension;
+            empty unless it did. ``at`` is where rows and columns are once they are apart again.
     """
 
     sight: Sight
@@ -69,6 +72,7 @@ class Geometry:
     at: tuple[int, ...]
     picture: tuple[int, int]
     depth: int = 0
+    folded: tuple[int, ...] = ()
 
     @property
     def receptive_field(self) -> tuple[int, int] | None:
@@ -156,7 +160,11 @@ def _joined(inputs: Sequence[Geometry]) -> Geometry:
         return max(whole, key=lambda one: one.sight.value)
     out = inputs[0]
     for one in inputs[1:]:
-        if out.at != one.at or any(len(a.first) != len(b.first) for a, b in zip(out.axes, one.axes, strict=True)):
+        if (
+            out.folded != one.folded
+            or out.at != one.at
+            or any(len(a.first) != len(b.first) for a, b in zip(out.axes, one.axes, strict=True))
+        ):
             return replace(out, sight=Sight.UNKNOWN, axes=())
         out = replace(out, axes=tuple(a.joined(b) for a, b in zip(out.axes, one.axes, strict=True)))
     return out
@@ -165,8 +173,18 @@ def _joined(inputs: Sequence[Geometry]) -> Geometry:
 def _after(name: str, args: Sequence[Any], source: Geometry, out: Tensor) -> Geometry:
     if source.sight is not Sight.INTERVAL:
         return source
+    if source.folded:
+        return _row_by_row(name, source, out)
     rule = _RULES.get(name, _unchanged)
     return rule(args, source, out)
+
+
+def _row_by_row(name: str, source: Geometry, out: Tensor) -> Geometry:
+    """What is done to pictures whose leading dimensions are folded: unfolded again, or each row kept for itself."""
+    if name in _VIEWS and tuple(out.shape[:-1]) == source.folded:
+        return replace(source, folded=())
+    kept = name not in _RULES and out.ndim == 2 and len(out) == math.prod(source.folded)
+    return source if kept else replace(source, sight=Sight.UNKNOWN, axes=())
 
 
 def _unchanged(_: Sequence[Any], source: Geometry, out: Tensor) -> Geometry:
@@ -292,10 +310,16 @@ def _mean(args: Sequence[Any], source: Geometry, out: Tensor) -> Geometry:
 
 
 def _view(args: Sequence[Any], source: Geometry, out: Tensor) -> Geometry:
-    """A view that keeps the sides apart, or one that flattens each picture to a vector."""
+    """A view that keeps the sides apart, flattens each picture to a vector, or folds all but the last dimension."""
     given: Tensor = args[0]
-    flattened = out.ndim == 2 and out.shape[0] == given.shape[0]
-    return _everything(args, source, out) if flattened else _unchanged(args, source, out)
+    if out.ndim == 2 and out.shape[0] == given.shape[0]:
+        return _everything(args, source, out)
+    if out.ndim == 2 and out.shape[1] == given.shape[-1] and -1 not in source.at:
+        return replace(source, folded=tuple(given.shape[:-1]))
+    return _unchanged(args, source, out)
+
+
+_VIEWS = frozenset({"view", "_unsafe_view", "reshape"})
 
 
 _RULES: MappingProxyType[str, Callable[[Sequence[Any], Geometry, Tensor], Geometry]] = MappingProxyType(
@@ -314,9 +338,7 @@ _RULES: MappingProxyType[str, Callable[[Sequence[Any], Geometry, Tensor], Geomet
         "mean": _mean,
         "amax": _mean,
         "_adaptive_avg_pool2d": _everything,
-        "view": _view,
-        "_unsafe_view": _view,
-        "reshape": _view,
+        **dict.fromkeys(_VIEWS, _view),
     }
 )
 

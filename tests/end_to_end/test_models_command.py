@@ -1,10 +1,12 @@
 """``echomine models``: the table and the description of one network."""
 
+import dataclasses
 import json
 import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -20,6 +22,24 @@ def test_the_table_has_what_the_contract_names():
     by_name = {row["name"]: row for row in rows}
     assert by_name["vgg16"]["parameters"] == 138_357_544
     assert (by_name["unet_valid"]["receptive_field"], by_name["unet_valid"]["stride"]) == (140, 16)
+
+
+def test_the_table_tells_the_whole_picture_from_what_is_not_known(monkeypatch):
+    from echomine.cli import app
+    from echomine.models.network_facts import read_network_facts
+    from echomine.pipeline import network_table
+
+    kept = {one.name: one for one in read_network_facts()}
+    assert (kept["convnext_tiny"].receptive_field, kept["convnext_tiny"].sees) == (1688, "interval")
+    assert (kept["mobilenet_v3_small"].receptive_field, kept["mobilenet_v3_small"].sees) == (None, "whole")
+    rows = [
+        dataclasses.replace(kept["convnext_tiny"], name="lost", receptive_field=None, stride=None, sees="unknown"),
+        kept["mobilenet_v3_small"],
+    ]
+    monkeypatch.setattr(network_table, "network_table", lambda _: rows)
+    shown = CliRunner().invoke(app, ["models"], env={"COLUMNS": "200"}).output.splitlines()
+    assert [" ? " in line for line in shown if "lost" in line] == [True]
+    assert [" all " in line for line in shown if "mobilenet" in line] == [True]
 
 
 def test_the_table_can_be_of_one_task():

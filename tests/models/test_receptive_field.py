@@ -23,8 +23,13 @@ PUBLISHED = {
     "resnet152": (1451, 32),
     "unet_valid": (140, 16),
     "fcn32s": (404, 32),
+    "convnext_tiny": (1688, 32),
 }
-"""Rows that a position of the deepest map sees, and its stride (Araujo et al. 2019, and the papers)."""
+"""Rows that a position of the deepest map sees, and its stride (Araujo et al. 2019, the papers; ConvNeXt by hand).
+
+ConvNeXt: a stem of 4 x 4 at stride 4, then 3, 3, 9, 3 blocks of one 7 x 7 each at strides 4, 8, 16, 32, with 2 x 2 at
+stride 2 between: 4 + 6 (3 x 4 + 3 x 8 + 9 x 16 + 3 x 32) + (4 + 8 + 16) = 1688.
+"""
 
 LAYERS = {"alexnet": 8, "vgg16": 16, "vgg19": 19, "googlenet": 22, "resnet18": 18, "resnet101": 101, "densenet121": 121}
 """Layers with weights on the longest way, as the papers count and name them."""
@@ -90,6 +95,35 @@ def test_what_is_pooled_away_sees_the_whole_picture():
     assert pooled.sight is Sight.WHOLE
     assert pooled.receptive_field is None
     assert pooled.depth == 2
+
+
+class LastAxis(nn.Module):
+    """A layer on the channels, which are put last for it."""
+
+    def __init__(self, layer: nn.Module):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, maps):
+        return self.layer(maps.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def test_a_linear_layer_on_the_last_axis_looks_no_further_and_is_a_layer():
+    pointwise = LastAxis(nn.Sequential(nn.LayerNorm(5), nn.Linear(5, 7), nn.GELU(), nn.Linear(7, 5, bias=False)))
+    found = of_layers(nn.Conv2d(1, 5, 3), pointwise, nn.MaxPool2d(2), pointwise, nn.Conv2d(5, 1, 3))
+    as_convolutions = of_layers(nn.Conv2d(1, 5, 3), nn.Conv2d(5, 5, 1), nn.MaxPool2d(2), nn.Conv2d(5, 1, 3))
+    assert found.receptive_field == as_convolutions.receptive_field == (8, 8)
+    assert found.stride == (2, 2)
+    assert found.depth == 6
+
+
+def test_a_layer_on_all_rows_and_columns_at_once_is_not_taken_for_one_on_the_channels():
+    class Mixing(nn.Module):
+        def forward(self, maps):
+            rows = maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
+            return rows.cumsum(0).T.reshape(maps.shape)
+
+    assert of_layers(nn.Conv2d(1, 5, 3), Mixing(), side=32).sight is Sight.UNKNOWN
 
 
 OUTPUT_PHASES = 16
