@@ -105,11 +105,13 @@ def refuse_overwriting(source: Path, outputs: Sequence[Path]) -> None:
     """Nothing is written over the reports that are read, nor two outputs over each other.
 
     Raises:
-        UsageError: If an output is the source, a report in it, or another output.
+        UsageError: If an output is the source, a report in it, another output or a folder.
     """
     places = [out.resolve() for out in outputs]
     read = source.resolve()
     for out, place in zip(outputs, places, strict=True):
+        if place.is_dir():
+            raise UsageError(f"{out} is a folder; name a file to write")
         within = place.is_relative_to(read) and place.is_file() and is_report_source(place)
         if place == read or within:
             raise UsageError(f"{out} holds the reports that are to be read; name another file to write")

@@ -89,7 +89,9 @@ def page_report(text: str, document: Mapping[str, Any]) -> str:
         pieces=[_piece(piece, rows) for piece in pieces],
         rows=rows,
         measurements=[_measured(measurement) for measurement in document["measurements"]],
-        conflicts=[conflict["message"] for conflict in document["conflicts"]],
+        grades=[_valve_grade(grade) for grade in document["grades"]]
+        + [_heart_grade(grade) for grade in document["heart"]],
+        conflicts=[conflict["message"].replace("_", " ") for conflict in document["conflicts"]],
     )
 
 
@@ -160,3 +162,18 @@ def _measured(measurement: Mapping[str, Any]) -> dict[str, Any]:
         "valve": measurement["valve"] or "",
         "quote": measurement["quote"],
     }
+
+
+def _valve_grade(grade: Mapping[str, Any]) -> dict[str, Any]:
+    what = {"kind": grade["disease"], "valve": grade["valve"], "grade": _severity(grade) or "none"}
+    return _told(grade, what)
+
+
+def _heart_grade(grade: Mapping[str, Any]) -> dict[str, Any]:
+    return _told(grade, {"kind": grade["kind"], "valve": "", "grade": grade["grade"]})
+
+
+def _told(grade: Mapping[str, Any], what: Mapping[str, str]) -> dict[str, Any]:
+    """One row of the table of grades: what, grade, guideline and the numbers that it rests on."""
+    named = {key: value.replace("_", " ") for key, value in what.items()}
+    return {**named, "guideline": grade["guideline"], "numbers": ", ".join(grade["rows"]).replace("_", " ")}

@@ -139,7 +139,8 @@ def _right_heart(measurements: Sequence[Measurement]) -> Iterator[Conflict]:
     gradient = BERNOULLI_MMHG_PER_M2S2 * jet.value**2
     low, high = gradient + (atrial or 0.0), gradient + (_HIGHEST_RAP_MMHG if atrial is None else atrial)
     if not (1 - _TOLERANCE) * low <= pressure.value <= (1 + _TOLERANCE) * high:
-        yield _number_conflict(jet, pressure, f"4 v^2 + RAP gives {low:.3g} to {high:.3g} mmHg")
+        expected = f"{low:.3g}" if atrial is not None else f"{low:.3g} to {high:.3g}"
+        yield _number_conflict(jet, pressure, f"4 v^2 + RAP gives {expected} mmHg")
 
 
 def _number_conflict(first: Measurement, second: Measurement, law: str) -> Conflict:

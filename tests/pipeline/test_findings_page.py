@@ -78,3 +78,11 @@ def test_segments_are_the_text_and_each_span_is_the_segments_it_covers(text, pla
         assert "".join(piece.text for piece in pieces if number in piece.findings) == text[start:end]
         ending = [piece for piece in pieces if number in piece.ends]
         assert len(ending) == (1 if text[start:end] else 0)
+
+
+def test_grades_by_guidelines_stand_with_their_numbers():
+    page = report("Moderate aortic stenosis, peak velocity 2.7 m/s, mean gradient 18 mmHg. EF 35%.")
+    assert "<td>stenosis</td><td>mild</td><td>EACVI/ASE 2017</td>" in page
+    assert "vmax 2.7 m/s, mean gradient 18 mmHg" in page
+    assert "<td>lv systolic dysfunction</td>" in page
+    assert "By guidelines" not in report("Mild MR.")

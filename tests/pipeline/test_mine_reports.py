@@ -89,6 +89,11 @@ def test_no_output_is_written_over_the_reports_or_another_output(reports, tmp_pa
     assert reports.read_bytes() == before
 
 
+def test_a_folder_is_no_output(reports, tmp_path):
+    with pytest.raises(UsageError, match="is a folder; name a file"):
+        mine_reports(reports, tmp_path)
+
+
 def test_a_text_of_the_folder_that_is_read_is_not_written_over(tmp_path):
     text = tmp_path / "texts" / "a.txt"
     text.parent.mkdir()

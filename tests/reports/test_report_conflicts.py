@@ -116,3 +116,9 @@ def test_jet_trend_and_kind_of_valve(text, expected):
 def test_an_attribute_belongs_to_the_nearest_lesion():
     rows = findings_document("r", "Central mitral regurgitation and eccentric aortic regurgitation.")["findings"]
     assert [(row["valve"], row["jet"]) for row in rows] == [("mitral", "central"), ("aortic", "eccentric")]
+
+
+@pytest.mark.parametrize(("atrial", "expected"), [("RAP 5 mmHg, ", "gives 41 mmHg"), ("", "gives 36 to 56 mmHg")])
+def test_a_known_atrial_pressure_gives_one_expected_pressure(atrial, expected):
+    document = findings_document("a", f"TR velocity 3.0 m/s, {atrial}RVSP 80 mmHg.")
+    assert document["conflicts"][0]["message"].endswith(expected)
