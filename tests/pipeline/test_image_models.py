@@ -256,7 +256,7 @@ def test_exported_labels_train_a_classifier(mined_workspace, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_flow_and_the_commands(disc_model, tmp_path):
+def test_the_commands_judge_use_and_draw(disc_model, tmp_path):
     data, workspace, _ = disc_model
     config = as_toml(TABLES, tmp_path / "disc.toml")
 
