@@ -68,12 +68,12 @@ def make_loss(config: LossConfig, task: Task, classes: int) -> LogitLoss:
 
 
 def _class_loss(config: LossConfig, weights: Tensor | None) -> LogitLoss:
-    name = config.name or LossName.CROSS_ENTROPY
-    if name == LossName.CROSS_ENTROPY:
+    name = LossName(config.name or LossName.CROSS_ENTROPY)
+    if name is LossName.CROSS_ENTROPY:
         return lambda logits, classes: F.cross_entropy(
             logits.float(), classes, _on(weights, logits), label_smoothing=config.label_smoothing
         )
-    if name != LossName.FOCAL:
+    if name is not LossName.FOCAL:
         raise ConfigurationError(f"classes are learnt with cross_entropy or focal, got {name}: Dice is for masks")
     return lambda logits, classes: _focal(logits.float(), classes, config.focal_gamma, weights)
 
@@ -92,13 +92,13 @@ def _focal(logits: Tensor, classes: Tensor, gamma: float, weights: Tensor | None
 def _mask_loss(config: LossConfig, weights: Tensor | None) -> LogitLoss:
     from monai.losses import DiceCELoss, DiceLoss, FocalLoss
 
-    name = config.name or LossName.DICE_CE
-    if name == LossName.CROSS_ENTROPY:
+    name = LossName(config.name or LossName.DICE_CE)
+    if name is LossName.CROSS_ENTROPY:
         return lambda logits, labels: F.cross_entropy(logits.float(), labels.long(), _on(weights, logits))
     shared = {"to_onehot_y": True, "include_background": True}
-    if name == LossName.FOCAL:
+    if name is LossName.FOCAL:
         loss = FocalLoss(use_softmax=True, gamma=config.focal_gamma, weight=weights, **shared)
-    elif name == LossName.DICE:
+    elif name is LossName.DICE:
         loss = DiceLoss(softmax=True, batch=True, weight=weights, **shared)
     else:
         loss = DiceCELoss(softmax=True, batch=True, weight=weights, **shared)

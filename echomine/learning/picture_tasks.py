@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -15,23 +16,27 @@ from echomine.metrics.classes import class_scores
 from echomine.metrics.structures import dice
 from echomine.models.entries import Task
 
-GOALS = {
-    LOSS: Goal.SMALL,
-    "accuracy": Goal.LARGE,
-    "balanced_accuracy": Goal.LARGE,
-    "auroc": Goal.LARGE,
-    "dice": Goal.LARGE,
-    "map50": Goal.LARGE,
-    "map": Goal.LARGE,
-}
+GOALS: MappingProxyType[str, Goal] = MappingProxyType(
+    {
+        LOSS: Goal.SMALL,
+        "accuracy": Goal.LARGE,
+        "balanced_accuracy": Goal.LARGE,
+        "auroc": Goal.LARGE,
+        "dice": Goal.LARGE,
+        "map50": Goal.LARGE,
+        "map": Goal.LARGE,
+    }
+)
 """Figures that can choose the best epoch."""
 
-_MONITORS = {
-    Task.CLASSIFICATION: LOSS,
-    Task.SEGMENTATION: "dice",
-    Task.DETECTION: "map50",
-    Task.INSTANCE_SEGMENTATION: "map50",
-}
+_MONITORS: MappingProxyType[Task, str] = MappingProxyType(
+    {
+        Task.CLASSIFICATION: LOSS,
+        Task.SEGMENTATION: "dice",
+        Task.DETECTION: "map50",
+        Task.INSTANCE_SEGMENTATION: "map50",
+    }
+)
 
 
 def make_task(task: Task, classes: Sequence[str], loss: LossConfig, monitor: str = "") -> TrainingTask:

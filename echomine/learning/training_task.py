@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from echomine.domain.errors import ConfigurationError
+from echomine.learning.precision import PRECISIONS
 
 ProgressCallback: TypeAlias = Callable[[int, int], None]
 """Told (steps done, steps in all)."""
@@ -153,6 +154,8 @@ class TrainingPlan:
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.learning_rate <= 0 or min(self.weight_decay, self.patience, self.gradient_clip) < 0:
             raise ConfigurationError(f"training needs epochs >= 1 and a rate > 0, got {self}")
+        if self.precision not in PRECISIONS:
+            raise ConfigurationError(f"a precision is one of {', '.join(PRECISIONS)}, got {self.precision!r}")
         if self.devices < 1:
             raise ConfigurationError(f"training needs 1 or more devices, got {self.devices}")
 

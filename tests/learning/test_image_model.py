@@ -186,6 +186,7 @@ def test_settings_come_back_from_json():
         ({"network": {"name": "unett"}}, UsageError, "there are"),
         ({"network": {}}, ConfigurationError, "name a network"),
         ({"training": {"epoch": 3}}, ConfigurationError, "known are .*epochs"),
+        ({"training": {"precision": "8"}}, ConfigurationError, "a precision is one of auto, 32, bf16, 16"),
         ({"optimiser": {}}, ConfigurationError, "known are"),
         ({"augmentation": {"zoom": 2.0}}, ConfigurationError, "shares below 1"),
     ],

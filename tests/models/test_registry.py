@@ -142,6 +142,25 @@ def test_what_cannot_be_built_is_told(wrong, match):
         create(**wrong)
 
 
+@pytest.mark.parametrize(
+    ("name", "settings", "match"),
+    [
+        ("unet", {"width": 0}, "width is a whole number from 1 on, got 0"),
+        ("unet", {"norm": "btach"}, "norm is batch, instance or empty, got 'btach'"),
+        ("unet_valid", {"width": 0}, "width is a whole number"),
+        ("segnet", {"width": "8"}, "width is a whole number from 1 on, got '8'"),
+        ("fcn8s", {"hidden": -3}, "hidden is a whole number"),
+        ("vgg16", {"dropout": 2}, "dropout is a share from 0 to below 1, got 2"),
+        ("alexnet_2012", {"width": 0}, "width"),
+        ("rcnn", {"windows": 0}, "windows is a whole number"),
+        ("faster_rcnn", {"rois": 0}, "rois is a whole number"),
+    ],
+)
+def test_settings_without_meaning_are_refused_before_anything_is_built(name, settings, match):
+    with pytest.raises(ConfigurationError, match=match):
+        network_config(name, settings)
+
+
 def test_an_unknown_setting_lists_the_known_ones():
     with pytest.raises(ConfigurationError, match=r"no setting widht; known are dropout, norm, width"):
         network_config("unet", {"widht": 8})

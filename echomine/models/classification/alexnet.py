@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from echomine.domain.errors import ConfigurationError
 from echomine.models.classification.first_layer import replace_first_convolution
 from echomine.models.entries import NetworkEntry, PublishedForm, Task
+from echomine.models.setting_checks import check_counts, check_shares
 
 PAPER = "Krizhevsky, Sutskever, Hinton, ImageNet Classification with Deep Convolutional Neural Networks, NIPS 2012"
 
@@ -47,6 +48,8 @@ class AlexNet2012Config:
     dropout: float = 0.5
 
     def __post_init__(self) -> None:
+        check_counts(width=self.width, hidden=self.hidden)
+        check_shares(dropout=self.dropout)
         if self.groups not in {1, 2} or self.width % 6:
             raise ConfigurationError(
                 f"AlexNet has 1 or 2 groups and a width that 6 divides, got {self.groups} and {self.width}"

@@ -16,6 +16,7 @@ from torchvision.models.vgg import make_layers
 
 from echomine.models.classification.first_layer import replace_first_convolution
 from echomine.models.entries import NetworkEntry, Task
+from echomine.models.setting_checks import check_counts, check_shares
 
 PAPER = "Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition, ICLR 2015"
 STAGES = MappingProxyType({"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)})
@@ -37,6 +38,10 @@ class VggConfig:
     width: int = 64
     hidden: int = 4096
     dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_counts(width=self.width, hidden=self.hidden)
+        check_shares(dropout=self.dropout)
 
 
 def vgg_layers(stages: tuple[int, ...], width: int) -> list[int | str]:

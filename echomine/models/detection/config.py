@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from echomine.domain.errors import ConfigurationError
+from echomine.models.setting_checks import check_counts
 
 
 class Backbone(StrEnum):
@@ -59,6 +60,7 @@ class DetectorConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "backbone", Backbone(self.backbone))
         object.__setattr__(self, "norm", Normalisation(self.norm))
+        check_counts(detections=self.detections, proposals=self.proposals, rois=self.rois)
         if not 0 < self.min_size <= self.max_size or not self.anchor_sizes:
             raise ConfigurationError(
                 f"a detector needs 0 < min_size <= max_size and anchor sizes, got {self.min_size}, {self.max_size} and "

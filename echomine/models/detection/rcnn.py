@@ -35,6 +35,7 @@ from echomine.models.detection.linear_machines import (
 from echomine.models.detection.selective_search import SelectiveSearchConfig
 from echomine.models.entries import NetworkEntry, PublishedForm, Task
 from echomine.models.features import FeatureNetwork
+from echomine.models.setting_checks import check_counts
 
 BASES: MappingProxyType[str, NetworkEntry] = MappingProxyType({**alexnet.ENTRIES, **vgg.ENTRIES, **resnet.ENTRIES})
 """Networks whose features can be taken."""
@@ -53,7 +54,7 @@ class RcnnConfig:
         warp: Rows and columns of a warped crop.
         context: Of these, rows around the proposal on each side.
         proposals: Proposals of a picture at most.
-        windows: Proposals a picture that tune the network, a quarter of them objects.
+        windows: Proposals a picture that tune the network, a quarter of them objects at most.
         batch: Crops at a time.
         svm_c: Weight of the errors of the linear machines.
         ridge_penalty: Weight of the squared coefficients of the regression of boxes.
@@ -80,6 +81,7 @@ class RcnnConfig:
     def __post_init__(self) -> None:
         if self.network not in BASES:
             raise ConfigurationError(f"R-CNN takes features of {', '.join(BASES)}, got {self.network!r}")
+        check_counts(proposals=self.proposals, windows=self.windows, batch=self.batch, detections=self.detections)
         if not 0 <= 2 * self.context < self.warp:
             raise ConfigurationError(f"context lies within the warp on both sides, got {self.context} of {self.warp}")
 
@@ -160,7 +162,7 @@ class Rcnn(nn.Module):
         best, match = _best(every, truth)
         objects = torch.nonzero(best >= _TUNED_FOREGROUND).flatten()
         background = torch.nonzero(best < _TUNED_FOREGROUND).flatten()
-        objects = _some(objects, self.config.windows // 4)
+        objects = _some(objects, max(1, self.config.windows // 4))
         chosen = torch.cat([objects, _some(background, self.config.windows - len(objects))])
         classes = torch.zeros(len(every), dtype=torch.long, device=boxes.device)
         classes[objects] = target["labels"].to(boxes.device)[match[objects]]

@@ -22,6 +22,7 @@ from torchvision.models.segmentation import fcn_resnet50
 from echomine.models.classification.first_layer import replace_first_convolution
 from echomine.models.classification.vgg import STAGES
 from echomine.models.entries import NetworkEntry, PublishedForm, Task
+from echomine.models.setting_checks import check_counts, check_shares
 
 PAPER = "Long, Shelhamer, Darrell, Fully Convolutional Networks for Semantic Segmentation, CVPR 2015"
 _BORDER = 100
@@ -52,6 +53,10 @@ class FcnConfig:
     width: int = 64
     hidden: int = 4096
     dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_counts(width=self.width, hidden=self.hidden)
+        check_shares(dropout=self.dropout)
 
 
 class FixedUpsampling(nn.Module):

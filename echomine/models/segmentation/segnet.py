@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from echomine.models.entries import NetworkEntry, PublishedForm, Task
 from echomine.models.segmentation.unpooling import unpool
+from echomine.models.setting_checks import check_counts
 
 _DEPTHS = (2, 2, 3, 3, 3)
 
@@ -27,6 +28,9 @@ class SegNetConfig:
 
     width: int = 64
     batch_norm: bool = True
+
+    def __post_init__(self) -> None:
+        check_counts(width=self.width)
 
 
 class SegNet(nn.Module):

@@ -11,11 +11,13 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
-from echomine.domain.errors import UsageError
+from echomine.domain.errors import ConfigurationError, UsageError
 from echomine.models.entries import NetworkEntry, PublishedForm, Task
+from echomine.models.setting_checks import check_counts, check_shares
 
 PAPER = "Ronneberger, Fischer, Brox, U-Net: Convolutional Networks for Biomedical Image Segmentation, MICCAI 2015"
 _LEVELS = 5
+_NORMS = ("batch", "instance", "")
 _LOST = 184
 """Rows that valid convolutions take away over the whole network."""
 
@@ -35,6 +37,12 @@ class UNetConfig:
     width: int = 64
     norm: str = "batch"
     dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_counts(width=self.width)
+        check_shares(dropout=self.dropout)
+        if self.norm not in _NORMS:
+            raise ConfigurationError(f"norm is batch, instance or empty, got {self.norm!r}")
 
 
 def padded_unet(config: UNetConfig, *, classes: int, in_channels: int) -> nn.Module:
@@ -68,6 +76,10 @@ class ValidUNetConfig:
     width: int = 64
     dropout: float = 0.5
     mirror: bool = False
+
+    def __post_init__(self) -> None:
+        check_counts(width=self.width)
+        check_shares(dropout=self.dropout)
 
 
 class ValidUNet(nn.Module):
