@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,14 @@ from torch.nn import functional as F
 from echomine.domain.errors import ConfigurationError, ItemError, Reason
 from echomine.learning.samples import Pixels, Sample
 
-INTENSITIES = ("range", "percentile")
 _PERCENTILES = (1.0, 99.0)
+
+
+class Intensity(StrEnum):
+    """What becomes 0 and 1."""
+
+    RANGE = "range"
+    PERCENTILE = "percentile"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +44,7 @@ class InputConfig:
     channels: int = 1
     spacing_mm: float = 0.0
     zoom: float = 1.0
-    intensity: str = "range"
+    intensity: Intensity = Intensity.RANGE
     with_axis: bool = False
 
     def __post_init__(self) -> None:
@@ -47,8 +54,9 @@ class InputConfig:
             )
         if self.zoom <= 0:
             raise ConfigurationError(f"input.zoom is above 0, got {self.zoom}")
-        if self.intensity not in INTENSITIES:
-            raise ConfigurationError(f"intensity is one of {', '.join(INTENSITIES)}, got {self.intensity!r}")
+        if self.intensity not in set(Intensity):
+            raise ConfigurationError(f"intensity is one of {', '.join(Intensity)}, got {self.intensity!r}")
+        object.__setattr__(self, "intensity", Intensity(self.intensity))
 
     @property
     def network_channels(self) -> int:
@@ -130,9 +138,9 @@ class Placement:
 def unit_pixels(pixels: Pixels, config: InputConfig) -> Tensor:
     """Pixels (C, H, W) as floats in 0..1, in the channels of the input."""
     values = _in_channels(np.asarray(pixels, dtype=np.float32), config.channels)
-    if pixels.dtype == np.uint8 and config.intensity == "range":
+    if pixels.dtype == np.uint8 and config.intensity is Intensity.RANGE:
         return torch.from_numpy(values / 255)
-    low, high = np.percentile(values, _PERCENTILES if config.intensity == "percentile" else (0.0, 100.0))
+    low, high = np.percentile(values, _PERCENTILES if config.intensity is Intensity.PERCENTILE else (0.0, 100.0))
     return torch.from_numpy(((values - low) / max(float(high - low), 1e-6)).clip(0, 1).astype(np.float32))
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echomine.domain.errors import ConfigurationError, ItemError, Reason
-from echomine.learning.placement import InputConfig, Placement, unit_pixels, with_axis
+from echomine.learning.placement import InputConfig, Intensity, Placement, unit_pixels, with_axis
 from echomine.learning.samples import Sample
 from echomine.metrics.structures import dice
 
@@ -78,7 +78,7 @@ def test_pixels_in_unit_range():
     counts = np.array([[[100.0, 300.0], [200.0, 100.0]]], dtype=np.float32)
     assert unit_pixels(counts, InputConfig())[0].tolist() == [[0.0, 1.0], [0.5, 0.0]]
     ramp = np.arange(10_000, dtype=np.float32).reshape(1, 100, 100)
-    stretched = unit_pixels(ramp, InputConfig(intensity="percentile"))
+    stretched = unit_pixels(ramp, InputConfig(intensity=Intensity.PERCENTILE))
     assert stretched.min() == 0
     assert stretched.max() == 1
     assert float(stretched.mean()) == pytest.approx(0.5, abs=0.01)
