@@ -23,10 +23,10 @@ demo: $(STAMP)  ## The main job on a fresh synthetic archive
 	$(BIN)/echomine demo --workspace $(WORKSPACE)
 
 test: $(STAMP)  ## All tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-fast: $(STAMP)  ## The tests that need no long training
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow'
 
 check: $(STAMP)  ## Style, types, import contracts, dependencies
 	$(BIN)/ruff format --check .

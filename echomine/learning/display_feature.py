@@ -169,7 +169,9 @@ class DisplayFeature:
 
     def place(self, described: Rows, numbers: Rows, patients: Sequence[str] | None) -> Embedded:
         """The rows of displays that are described already."""
-        reduced = np.asarray(self.scale(described) @ self.components, dtype=np.float32)
+        # Row by row: the last digits of a product of matrices depend on where in the batch a row stands.
+        rows = [scaled @ self.components for scaled in self.scale(described)]
+        reduced = np.asarray(rows, dtype=np.float32).reshape(len(described), self.components.shape[1])
         valves = self.heads.probabilities(reduced, patients)
         gated = np.sqrt(np.float32(self.config.gate)) * valves[:, :, None] * reduced[:, None]
         features = np.concatenate(

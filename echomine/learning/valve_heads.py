@@ -30,7 +30,7 @@ class ValveHeads:
 
     def probabilities(self, features: Rows, patients: Sequence[str] | None = None) -> Rows:
         """(N, valves) of features (N, d); ``patients`` names those that may have been learnt from."""
-        scores = np.einsum("nd,fdv->nfv", features, self.weights, optimize=True)
+        scores = np.einsum("nd,fdv->nfv", features, self.weights)
         if patients is None:
             chosen = scores.mean(axis=1)
         else:

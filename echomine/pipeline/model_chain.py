@@ -49,8 +49,9 @@ class ModelChain:
         return self.feature.config.grid
 
     def places(self, images: Sequence[Gridded]) -> NDArray[np.float32]:
-        """Unit vectors (N, m) of N displays on the grid."""
-        return self.transform.map(self.feature.embed(np.stack(images)).features)
+        """Unit vectors (N, m) of N displays on the grid, each mapped by itself, so that none depends on the others."""
+        features = self.feature.embed(np.stack(images)).features
+        return np.concatenate([self.transform.map(row[None]) for row in features])
 
     def labels(self, places: NDArray[np.float32], records: Sequence[ImageRecord]) -> list[tuple[Label, ...]]:
         """Labels of N images at their places (N, m), each without its own patient's paragraphs."""

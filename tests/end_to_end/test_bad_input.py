@@ -53,7 +53,7 @@ def reports() -> bytes:
     rows = [
         {"study_uid": "1.2.3.99", "patient": "P1", "text": "Moderate aortic stenosis."},
         {"study_uid": "1.2.3", "patient": "P2", "text": " \n"},
-        {"study_uid": "1.2.3", "patient": "P2", "text": "Mild mitral regurgitation. " * 200_000},
+        {"study_uid": "1.2.3", "patient": "P2", "text": "Mild mitral regurgitation. " * 700_000},
     ]
     lines = [json.dumps(row).encode() for row in rows]
     return b"\n".join([*lines, b"{broken", '{"study_uid": "1.7", "text": "Sévère MR."}'.encode("latin-1")])

@@ -81,7 +81,7 @@ def test_the_command_itself_killed_at_work_and_run_again(unlabelled: Path, mined
 
 
 def _command(workspace: Path) -> list[str]:
-    return [sys.executable, "-m", "echomine", "label", "--json", "--workspace", str(workspace)]
+    return [sys.executable, "-m", "echomine", "label", "--no-measure", "--json", "--workspace", str(workspace)]
 
 
 def _kill_at_work(workspace: Path, *, delay_s: float) -> None:

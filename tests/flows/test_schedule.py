@@ -111,7 +111,10 @@ def test_a_scheduled_run_labels_what_is_new(
     assert run.state is not None
     assert run.state.is_completed(), f"{run.state}; the log ends: {log.read_text()[-2000:]}"
     with sqlite3.connect(catalog) as connection:
-        assert connection.execute("select count(*) from ledger where state != 'pending'").fetchone() == (80,)
+        assert connection.execute("select count(*) from ledger where state != 'pending' group by model").fetchall() == [
+            (80,),
+            (80,),
+        ], "labelled and measured"
 
 
 def deployed(server: SyncPrefectClient) -> Any:
