@@ -30,7 +30,7 @@ def test_the_demo_does_the_whole_job_twice_with_the_same_outcome(tiny_demo, tmp_
     assert sum(first.labelled.counts.values()) == TINY.n_images
     assert first.report.read_text().count("data:image/png;base64,") > 10
     rows = [json.loads(line) for line in first.export.read_text().splitlines()]
-    assert {row["source"] for row in rows} <= {"report", "retrieval"}
+    assert {row["source"] for row in rows} == {"report", "retrieval", "measurement"}
     second = demo.run_demo(tmp_path / "w", small=True, progress=SILENT)
     assert second.labelled.model == first.labelled.model
     assert second.labelled.counts == {}
