@@ -35,7 +35,7 @@ LEARNT = 0.05
 """Loss at which eight pictures are known by heart."""
 
 ENOUGH = {"enet": 0.1, "fcn16s": 0.2}
-"""Loss that is asked of networks which are slow to draw the last border pixels: ENet is at 0.066 after 200 of 400 steps."""
+"""Loss asked of networks which are slow to draw the last border pixels: ENet is at 0.066 after 200 of 400 steps."""
 
 
 def objects(count: int, side: int) -> list[tuple[torch.Tensor, dict[str, torch.Tensor]]]:
