@@ -9,6 +9,7 @@ from echomine.reports.scanning import Tokens
 _NEIGHBOURS = 4
 _FARTHEST_WORD = 5
 _ENDS = frozenset({".", ",", ";", ")", "("})
+_LISTING = frozenset({",", "and", "or", "/", "&"})
 _ENDS_OR_NOTHING = _ENDS | {""}
 _SAYING = frozenset({Kind.SEVERITY, Kind.CUE})
 
@@ -37,13 +38,18 @@ def is_abbreviation(tokens: Tokens, written: Written, lexicon: Lexicon) -> bool:
     end of the clause must stand beside it; in small letters only a grade or a cue makes it one (``no ai``).
     """
     if not tokens.original(written.first).isupper():
-        return written.graded and _is_meant_small(tokens, written, lexicon)
+        return (written.graded or _goes_on_small(tokens, written)) and _is_meant_small(tokens, written, lexicon)
     if written.graded or written.listed:
         return _is_meant_beside_a_grade(tokens, written, lexicon)
     if _is_measured(tokens, written.last + 1, lexicon.units):
         return False
     spoken_of = _is_spoken_of(tokens, written.last + 1, lexicon)
     return spoken_of or (not written.guarded and _stands_out(tokens, written, lexicon))
+
+
+def _goes_on_small(tokens: Tokens, written: Written) -> bool:
+    """Whether an abbreviation in small letters is the next of a list: ``trace mr and tr``, ``no ai or as``."""
+    return written.listed and tokens.words[written.first - 1] in _LISTING
 
 
 def _is_meant_small(tokens: Tokens, written: Written, lexicon: Lexicon) -> bool:
@@ -101,7 +107,7 @@ def _stands_out(tokens: Tokens, written: Written, lexicon: Lexicon) -> bool:
     if not is_shouted(tokens, written.first):
         return word not in lists.small_words_and_lesions or following not in lists.not_abbreviation
     if word in lists.small_words_and_lesions:
-        return following in {"", ".", ",", ";", ")"}
+        return following in _ENDS_OR_NOTHING
     return word not in lists.titles or following != "." or _ends_line(tokens, written.last + 1)
 
 

@@ -62,19 +62,21 @@ def replaced_lesions(
     """
     lesions = [s for s in statements if s.disease in _REPLACEABLE]
     gone = set(_treated_before(lesions, *_repairs(view, scopes)))
+    for place in _done_repairs(view, scopes) if lesions else ():
+        gone.update(_reasons_after(view, lesions, place))
     devices = [
         s for s in statements if s.disease == Disease.PROSTHESIS and strongest(scopes, *s.head) not in _NOT_THERE
     ]
     for device in devices:
         own = [lesion for lesion in lesions if lesion.valve == device.valve]
-        gone.update(_reasons_after(view, own, device))
+        gone.update(_reasons_after(view, own, device.head[1]))
         gone.update(_treated_before(own, *_cues_of(device, scopes)))
     return frozenset(gone)
 
 
-def _reasons_after(view: SentenceView, lesions: Sequence[Statement], device: Statement) -> Iterator[tuple[int, int]]:
-    """Lesions told as the reason for a device: ``AVR for aortic stenosis and regurgitation``."""
-    place, caused = device.head[1], False
+def _reasons_after(view: SentenceView, lesions: Sequence[Statement], place: int) -> Iterator[tuple[int, int]]:
+    """Lesions told as the reason for what ends at a token: ``AVR for aortic stenosis and regurgitation``."""
+    caused = False
     for lesion in lesions:
         between = view.words[place + 1 : lesion.first]
         near = place < lesion.head[0] and len(between) <= _NEAR
@@ -87,6 +89,13 @@ def _reasons_after(view: SentenceView, lesions: Sequence[Statement], device: Sta
 def _cues_of(device: Statement, scopes: Sequence[Scope]) -> list[int]:
     """First tokens of ``status post`` and the like before a device."""
     return [scope.cue_first for scope in scopes if scope.value == AFTER and scope.first <= device.head[1]]
+
+
+def _done_repairs(view: SentenceView, scopes: Sequence[Scope]) -> Iterator[int]:
+    """Places of the repairs that were done."""
+    for place in range(view.first, view.last + 1):
+        if view.words[place] in view.lists.repairs and strongest(scopes, place, place) not in _NOT_THERE:
+            yield place
 
 
 def _repairs(view: SentenceView, scopes: Sequence[Scope]) -> list[int]:

@@ -14,8 +14,8 @@ from echomine.reports.heart_grading import HeartGrade, grade_heart
 from echomine.reports.lexicon_files import Lexicon, WordLists, standard_lexicon
 from echomine.reports.measurements import measurements_of
 from echomine.reports.other_findings import OtherFinding, other_findings_of
+from echomine.reports.reading import read_tokens
 from echomine.reports.scanning import Tokens
-from echomine.reports.spelling import scan_spelled
 from echomine.reports.study_label import study_findings
 
 
@@ -27,7 +27,7 @@ def findings_document(report_id: str, text: str, *, lexicon: Lexicon | None = No
     their own word for ``disease`` and ``""`` for ``valve`` where they have none. An empty text gives empty lists.
     """
     words = lexicon or standard_lexicon()
-    tokens = scan_spelled(text, words)
+    tokens = read_tokens(text, words)
     read = list(read_sentences(tokens, words))
     findings = tuple(dict.fromkeys(finding for part in read for finding in part.findings))
     measurements = tuple(m for part in read for m in measurements_of(tokens, part.view, words))

@@ -8,10 +8,10 @@ from echomine.domain.vocabulary import Assertion
 from echomine.reports.findings import ReadSentence, read_sentences
 from echomine.reports.lexicon_files import Lexicon, standard_lexicon
 from echomine.reports.other_findings import OtherFinding, reasons_of_others
+from echomine.reports.reading import read_tokens
 from echomine.reports.scanning import Tokens
 from echomine.reports.scopes import AFTER, find_scopes
 from echomine.reports.sentence_view import Statement
-from echomine.reports.spelling import scan_spelled
 
 _NO_GRADE = "no grade written"
 
@@ -39,7 +39,7 @@ def explain_findings(text: str, *, lexicon: Lexicon | None = None) -> tuple[Expl
     valve diseases.
     """
     words = lexicon or standard_lexicon()
-    tokens = scan_spelled(text, words)
+    tokens = read_tokens(text, words)
     return tuple(one for read in read_sentences(tokens, words) for one in _of_sentence(tokens, words, read))
 
 

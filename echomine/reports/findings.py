@@ -11,6 +11,7 @@ from echomine.reports.grades import interval_of, join_grades
 from echomine.reports.lexicon_files import Kind, Lexicon, Term, WordLists, standard_lexicon
 from echomine.reports.measurements import measurements_of
 from echomine.reports.mentions import Mention, find_mentions
+from echomine.reports.reading import read_tokens
 from echomine.reports.relations import SentenceReader
 from echomine.reports.scanning import Tokens
 from echomine.reports.scopes import AFTER, Scope, find_scopes, strongest
@@ -45,7 +46,7 @@ def extract_findings(text: str, *, lexicon: Lexicon | None = None) -> tuple[Find
     An empty text, or one without a valve, gives no findings. Time is linear in the length of the text.
     """
     words = lexicon or standard_lexicon()
-    read = read_sentences(scan_spelled(text, words), words)
+    read = read_sentences(read_tokens(text, words), words)
     return tuple(dict.fromkeys(finding for part in read for finding in part.findings))
 
 
@@ -56,7 +57,7 @@ def extract_measurements(text: str, *, lexicon: Lexicon | None = None) -> tuple[
     for its name is left out.
     """
     words = lexicon or standard_lexicon()
-    tokens = scan_spelled(text, words)
+    tokens = read_tokens(text, words)
     return tuple(m for part in read_sentences(tokens, words) for m in measurements_of(tokens, part.view, words))
 
 
@@ -166,7 +167,7 @@ def _severity(disease: Disease, assertion: Assertion, grade: str) -> SeverityInt
 def names_a_valve(text: str, *, lexicon: Lexicon | None = None) -> bool:
     """Whether a text names a valve, or a lesion by an abbreviation that holds its valve (``MR``)."""
     words = lexicon or standard_lexicon()
-    tokens = scan_spelled(text, words)
+    tokens = read_tokens(text, words)
     mentions = find_mentions(tokens, words, 0, len(tokens) - 1)
     return any(_is_valve(mention) for mention in mentions)
 

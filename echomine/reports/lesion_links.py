@@ -279,7 +279,8 @@ def _links_grade(view: SentenceView, place: int, mention: Mention | None) -> boo
     if mention is not None and mention.kind is Kind.STOP:
         return view.separates(place) or view.words[place] in view.lists.grade_links
     if mention is not None and mention.kind is Kind.CUE:
-        return mention.term.value in JUDGING and view.words[place - 1] in view.lists.copulas
+        past = mention.term.value == Assertion.HISTORICAL and view.words[place - 1] == ","
+        return past or (mention.term.value in JUDGING and view.words[place - 1] in view.lists.copulas)
     linking = view.words[place] in view.lists.grade_links or _goes_on(view, place)
     if mention is not None and mention.kind is Kind.STRUCTURE:
         return view.words[place] in view.lists.grade_links
@@ -288,7 +289,11 @@ def _links_grade(view: SentenceView, place: int, mention: Mention | None) -> boo
 
 def _goes_on(view: SentenceView, place: int) -> bool:
     """Whether a list word goes on about the same lesion: ``is present and is mild``."""
-    return view.separates(place) and place < view.last and view.words[place + 1] in view.lists.copulas
+    if not view.separates(place) or place >= view.last:
+        return False
+    grade = view.owner.get(place + 1)
+    graded = grade is not None and grade.kind is Kind.SEVERITY and view.words[place - 1].isalpha()
+    return view.words[place + 1] in view.lists.copulas or (graded and view.words[place - 1] in view.lists.grade_links)
 
 
 def _after_colon(view: SentenceView, grade: Mention) -> bool:

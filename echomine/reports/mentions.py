@@ -9,6 +9,9 @@ from echomine.reports.scanning import Tokens
 _GRADING = frozenset({Kind.SEVERITY, Kind.CUE})
 _NEAR_IN_A_LIST = 3
 _LISTED = frozenset({Kind.LESION, Kind.SEVERITY})
+_GRADABLE = frozenset({Kind.LESION, Kind.VALVE, Kind.SEVERITY})
+_POINTING = frozenset({":", "=", "-", "–"})
+_TRACE = Term(Kind.SEVERITY, "trace")
 
 
 class Mention(NamedTuple):
@@ -45,9 +48,24 @@ def _longest(
             end = index + len(phrase)
             if end <= last + 1 and words[index:end] == phrase and _is_meant(tokens, lexicon, term, index, end, before):
                 return Mention(term.kind, term, index, end - 1)
-    if alone is None or (alone.case and not _is_meant(tokens, lexicon, alone, index, index + 1, before)):
+    if alone is None:
         return None
-    return Mention(alone.kind, alone, index, index)
+    if alone.case and _is_small_grade(tokens, lexicon, index, last) and not _is_graded(before, index):
+        return Mention(Kind.SEVERITY, _TRACE, index, index)
+    meant = not alone.case or _is_meant(tokens, lexicon, alone, index, index + 1, before)
+    return Mention(alone.kind, alone, index, index) if meant else None
+
+
+def _is_small_grade(tokens: Tokens, lexicon: Lexicon, index: int, last: int) -> bool:
+    """Whether an abbreviation in small letters is the grade of what it stands beside: ``tr AI``, ``MR: tr``."""
+    words = tokens.words
+    if words[index] not in lexicon.lists.small_grades or tokens.original(index).isupper():
+        return False
+    if words[index - 1] in _POINTING and index:
+        return True
+    phrases = lexicon.phrases.get(words[index + 1]) if index < last else None
+    graded = index < last and words[index + 1] in lexicon.lists.range_words
+    return graded or (phrases is not None and any(term.kind in _GRADABLE for _, term in phrases.terms()))
 
 
 def _is_meant(tokens: Tokens, lexicon: Lexicon, term: Term, index: int, end: int, before: list[Mention]) -> bool:

@@ -17,6 +17,8 @@ from echomine.reports.mentions import Mention
 from echomine.reports.normal_valves import normal_statements
 from echomine.reports.sentence_view import Rule, SentenceView, Statement
 
+_NEAR_NOW = 4
+_GRADED_NEXT = frozenset({Kind.LESION, Kind.VALVE, Kind.FILLER})
 _NEVER_CARRIED = frozenset({"endocarditis"})
 _UNGRADED = frozenset({Disease.PROSTHESIS, Disease.VEGETATION})
 _STRUCTURAL = frozenset({Disease.THICKENING, Disease.SCLEROSIS_CALCIFICATION, Disease.PROLAPSE})
@@ -46,6 +48,8 @@ class SentenceReader:
                 made = self._same_again(mention)
             elif mention.kind is Kind.CUE:
                 made = self._no_more(mention, found)
+            elif mention.kind is Kind.SEVERITY:
+                made = self._graded_anew(mention, found)
             else:
                 continue
             found.extend(made)
@@ -104,7 +108,7 @@ class SentenceReader:
             names, rule, last = self._valves_of(head, phrase.first, coordinated)
             valves = tuple((valve, phrase.grade) for valve in names)
         valves, grade_rule = self._graded(head, (phrase.first, last), valves, coordinated)
-        return [
+        made = [
             Statement(
                 valve,
                 head.term.value,
@@ -119,18 +123,44 @@ class SentenceReader:
             )
             for valve, grade in valves
         ]
+        return self._as_it_was(phrase, made) + made
+
+    def _as_it_was(self, phrase: Phrase, made: list[Statement]) -> list[Statement]:
+        """The earlier grade of a lesion that has changed: ``previously moderate regurgitation, now severe``."""
+        earlier = {valve: grade for valve, grade in phrase.valves if grade}
+        changed = [s for s in made if s.grade and earlier.get(s.valve, s.grade) != s.grade]
+        if not changed or not (self._is_past(phrase) or self._is_now(changed[0])):
+            return []
+        return [
+            s._replace(grade=earlier[s.valve], implied=Assertion.HISTORICAL, grade_by=Rule.NOUN_PHRASE) for s in changed
+        ]
+
+    def _is_past(self, phrase: Phrase) -> bool:
+        past = self.view.owner.get(phrase.first - 1)
+        cue = past is not None and past.kind is Kind.CUE and not past.term.reach
+        return cue and past is not None and past.term.value == Assertion.HISTORICAL
+
+    def _is_now(self, changed: Statement) -> bool:
+        after = self.view.words[changed.last + 1 : changed.last + 5]
+        return not self.view.lists.now.isdisjoint(after)
 
     def _implied(self, head: Mention, last: int, grade: str) -> str:
         """The assertion that the words themselves bring, or ``""``."""
         if self._is_ailing(head, last) or self._is_graded_now(last, grade):
             return Assertion.PRESENT
-        copula = next((i for i in range(last + 1, min(last + 3, self.view.last)) if self._is_copula(i)), -1)
+        copula = next((i for i in range(last + 1, min(last + 3, self.view.last)) if self._leads_to_judgement(i)), -1)
         cue = self.view.owner.get(copula + 1) if copula > 0 and grade else None
         judged = cue is not None and cue.kind is Kind.CUE and cue.term.value in JUDGING
         return cue.term.value if cue is not None and judged and grade_after(self.view, last) == grade else ""
 
     def _is_copula(self, place: int) -> bool:
         return self.view.words[place] in self.view.lists.copulas
+
+    def _leads_to_judgement(self, place: int) -> bool:
+        """Whether a cue after a token may judge the grade: ``was previously mild``, ``, previously mild``."""
+        cue = self.view.owner.get(place + 1)
+        past = cue is not None and cue.kind is Kind.CUE and cue.term.value == Assertion.HISTORICAL
+        return self._is_copula(place) or (past and self.view.words[place] == ",")
 
     def _is_ailing(self, head: Mention, last: int) -> bool:
         """Whether a device stands before what it may suffer from: ``no prosthetic valve stenosis`` has a prosthesis."""
@@ -253,6 +283,30 @@ class SentenceReader:
         last = found[-1]
         denied = last._replace(grade="", head=(cue.first, cue.last), last=cue.last, implied=Assertion.NEGATED)
         return [denied._replace(valve_by=Rule.NO_MORE, grade_by=Rule.NONE)]
+
+    def _graded_anew(self, grade: Mention, found: list[Statement]) -> list[Statement]:
+        """``previously mild; it is now moderate``: today's grade of the lesion spoken of last."""
+        view, words = self.view, self.view.words
+        begin = max(view.first, grade.first - _NEAR_NOW)
+        told = found or (list(view.context.said) if self._opens_with_pronoun(grade) else [])
+        following = view.owner.get(grade.last + 1)
+        if (
+            not told
+            or told[-1].grade == grade.term.value
+            or told[-1].disease in _UNGRADED
+            or view.lists.now.isdisjoint(words[begin : grade.first])
+            or (following is not None and following.kind in _GRADED_NEXT)
+        ):
+            return []
+        anew = told[-1]._replace(grade=grade.term.value, head=(grade.first, grade.last), last=grade.last)
+        first = told[-1].first if found else grade.first
+        return [anew._replace(first=first, implied=Assertion.PRESENT, grade_by=Rule.AFTER)]
+
+    def _opens_with_pronoun(self, grade: Mention) -> bool:
+        """Whether nothing but a pronoun and small words stand before a grade: ``It is now``."""
+        before = self.view.words[self.view.first : grade.first]
+        named = any(m.kind in _GRADED_NEXT | {Kind.STRUCTURE} for m in self.view.mentions if m.first < grade.first)
+        return not named and len(before) <= _NEAR_NOW and not self.view.lists.pronouns.isdisjoint(before)
 
     def _is_pronoun_clause(self, cue: Mention) -> bool:
         """Whether the clause of a cue has a pronoun for its subject, and the clause before it speaks of the past."""

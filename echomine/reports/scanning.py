@@ -65,6 +65,24 @@ def scan(text: str) -> Tokens:
     return Tokens(text=text, words=words, starts=starts, ends=ends, breaks=breaks)
 
 
+def without_tokens(tokens: Tokens, dropped: frozenset[int]) -> Tokens:
+    """The tokens without some of them, by number; a line break before one that goes stands before the next."""
+    kept = [index for index in range(len(tokens)) if index not in dropped]
+    breaks, pending = [], NO_BREAK
+    for index in range(len(tokens)):
+        pending = max(pending, tokens.breaks[index])
+        if index not in dropped:
+            breaks.append(pending)
+            pending = NO_BREAK
+    return Tokens(
+        text=tokens.text,
+        words=[tokens.words[i] for i in kept],
+        starts=[tokens.starts[i] for i in kept],
+        ends=[tokens.ends[i] for i in kept],
+        breaks=breaks,
+    )
+
+
 def _lowered(text: str) -> str:
     """The text in small letters, each at its own place: the few letters whose small form is longer stay as they are."""
     lowered = text.lower()

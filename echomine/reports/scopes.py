@@ -85,9 +85,14 @@ class _ScopeReader:
         if term.direction != "backward":
             end = self._forward(index)
             yield mention.last + 1, min(end, mention.last + term.reach) if term.reach else end, term.value
-        if term.direction != "forward":
+        if term.direction != "forward" and not self._lasts(mention):
             begin = self._backward(index)
             yield max(begin, mention.first - term.reach) if term.reach else begin, mention.first - 1, term.value
+
+    def _lasts(self, mention: Mention) -> bool:
+        """Whether what a word of time looks back to has lasted: ``diagnosed with aortic stenosis years ago``."""
+        ago = mention.term.value == Assertion.HISTORICAL and mention.term.direction == "backward"
+        return ago and not self.lists.lasting.isdisjoint(self.words[self.first : mention.first])
 
     def _forward(self, index: int) -> int:
         cue, last = self.mentions[index], self.last

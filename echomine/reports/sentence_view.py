@@ -12,6 +12,9 @@ from echomine.reports.scanning import Tokens
 
 ALL_VALVES: tuple[str, ...] = tuple(Valve)
 _OWN_VALVE = frozenset({Kind.LESION, Kind.STRUCTURE})
+_HEADING_MARKS = frozenset({",", ":", "-", "–"})
+_CLAUSE_ENDS = frozenset({",", ";", ".", ":"})
+_SAID = frozenset({Kind.SEVERITY, Kind.CUE, Kind.LESION, Kind.NORMAL})
 BLOCKING = frozenset({"chamber", "septum", "vessel", "pericardium"})
 
 
@@ -180,13 +183,23 @@ class SentenceView:
         if mention.term.form != "adjective":
             return not self._led_away(mention)
         place = self.group_from(mention)[1] + 1
-        if place <= self.last and self.words[place] in self.lists.places and self.words[place].isalpha():
+        placed = place <= self.last and self.words[place] in self.lists.places and self.words[place].isalpha()
+        if placed or self._heads_its_item(mention, place):
             return True
         following = self.owner.get(place)
         while following is not None and following.kind is Kind.FILLER:
             place = following.last + 1
             following = self.owner.get(place)
         return following is not None and following.kind is Kind.LESION
+
+    def _heads_its_item(self, mention: Mention, after: int) -> bool:
+        """Whether an adjective stands for its valve before what is said of it: ``Mitral, mild regurgitation``."""
+        if after >= self.last or self.words[after] not in _HEADING_MARKS:
+            return False
+        first = self.group_to(mention)[1]
+        opens = first == self.first or self.words[first - 1] in _CLAUSE_ENDS
+        said = self.owner.get(after + 1)
+        return opens and said is not None and said.kind in _SAID
 
     def _led_away(self, mention: Mention) -> bool:
         before = self.words[max(self.first, mention.first - 2) : mention.first]

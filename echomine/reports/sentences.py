@@ -2,11 +2,13 @@
 
 from typing import NamedTuple
 
-from echomine.reports.lexicon_files import Lexicon
+from echomine.reports.lexicon_files import Kind, Lexicon
 from echomine.reports.scanning import BLANK_LINE, NO_BREAK, Tokens
 
 LONGEST_SENTENCE = 160
 _LONGEST_HEADING = 6
+_LONGEST_ANSWER = 5
+_ANSWERS = frozenset({Kind.SEVERITY, Kind.BOUND, Kind.NORMAL})
 _STOPS = frozenset({".", "!", "?", ";"})
 
 
@@ -38,6 +40,8 @@ class _Splitter:
         self.tokens = tokens
         self.words = tokens.words
         self.sections = lexicon.sections
+        self.phrases = lexicon.phrases
+        self.range_words = lexicon.lists.range_words
         self.abbreviations = lexicon.lists.abbreviations
         self.endable = lexicon.lists.endable
         self.unfinished = lexicon.lists.unfinished
@@ -82,6 +86,8 @@ class _Splitter:
     def _break(self, index: int) -> None:
         """A line ends before this token."""
         blank = self.tokens.breaks[index] == BLANK_LINE
+        if not blank and self._answers(index):
+            return
         if blank or self._starts_anew(index):
             if self.start < index:
                 self._close(index - 1)
@@ -92,6 +98,34 @@ class _Splitter:
             self.fresh = True
         if index > self.start or not self.heading_line:
             self.heading_line = False
+
+    def _answers(self, index: int) -> bool:
+        """Whether a line is nothing but the grade of the short line before it: ``Mitral regurgitation``, ``Mild``."""
+        asked = index - self.start
+        if not 0 < asked <= _LONGEST_HEADING or self.words[index - 1] in _STOPS:
+            return False
+        end = next((i for i in range(index + 1, index + _LONGEST_ANSWER + 2) if self._breaks_before(i)), index)
+        if end - 1 > index and self.words[end - 1] == ".":
+            end -= 1
+        return end > index and self._is_answer(index, end)
+
+    def _breaks_before(self, index: int) -> bool:
+        return index >= len(self.words) or self.tokens.breaks[index] != NO_BREAK
+
+    def _is_answer(self, index: int, end: int) -> bool:
+        """Whether the tokens from ``index`` up to ``end`` are grades and range words only, or call a valve normal."""
+        while index < end:
+            phrases = self.phrases.get(self.words[index])
+            fitting = [
+                max(1, len(words))
+                for words, term in (phrases.terms() if phrases is not None else ())
+                if term.kind in _ANSWERS
+                and self.words[index : index + max(1, len(words))] == (words or [self.words[index]])
+            ]
+            if not fitting and self.words[index] not in self.range_words:
+                return False
+            index += max(fitting, default=1)
+        return index == end
 
     def _continues(self, index: int, *, blank: bool) -> bool:
         """Whether a section goes on in a new line: lists do, and what follows a heading on a line of its own."""
