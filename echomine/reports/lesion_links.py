@@ -150,12 +150,18 @@ def rightwards(view: SentenceView, head: Mention) -> tuple[tuple[str, ...], int]
             place += 1
         elif mention.kind is Kind.VALVE and led and _is_place(view, mention):
             return view.group_from(mention)
-        elif mention.kind is Kind.FILLER or _leads_on(view, mention):
+        elif mention.kind is Kind.FILLER or _leads_on(view, mention) or (led and is_device_adjective(mention)):
             led = led or word in view.lists.leading
             place = mention.last + 1
         else:
             break
     return (), head.last
+
+
+def is_device_adjective(mention: Mention) -> bool:
+    """Whether a word says that a valve is no native one: ``prosthetic``."""
+    device = mention.kind is Kind.LESION and mention.term.value == Disease.PROSTHESIS
+    return device and mention.term.form == "adjective"
 
 
 def _inverted(view: SentenceView, head: Mention) -> Mention | None:
@@ -217,6 +223,9 @@ def _is_place(view: SentenceView, mention: Mention) -> bool:
     if mention.term.form != "adjective":
         following = view.owner.get(after)
         return following is None or following.kind is not Kind.STRUCTURE or mention.term.form != "part"
+    device = view.owner.get(after)
+    if device is not None and device.kind is Kind.LESION and device.term.value == Disease.PROSTHESIS:
+        return True
     closing = view.owner.get(after - 1)
     if closing is not None and closing.term.form != "adjective":
         return True

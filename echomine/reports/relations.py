@@ -1,12 +1,14 @@
 """Tying each lesion of a sentence to its valves and its grade."""
 
 from echomine.domain.vocabulary import Assertion, Disease
+from echomine.reports.ellipses import elliptical_statements
 from echomine.reports.lesion_links import (
     JUDGING,
     TYPING,
     Phrase,
     attributed,
     grade_after,
+    is_device_adjective,
     leftwards,
     rightwards,
     shared_grade,
@@ -17,11 +19,8 @@ from echomine.reports.mentions import Mention
 from echomine.reports.normal_valves import normal_statements
 from echomine.reports.sentence_view import Rule, SentenceView, Statement
 
-_NEAR_NOW = 4
-_GRADED_NEXT = frozenset({Kind.LESION, Kind.VALVE, Kind.FILLER})
 _NEVER_CARRIED = frozenset({"endocarditis"})
 _UNGRADED = frozenset({Disease.PROSTHESIS, Disease.VEGETATION})
-_STRUCTURAL = frozenset({Disease.THICKENING, Disease.SCLEROSIS_CALCIFICATION, Disease.PROLAPSE})
 
 
 class SentenceReader:
@@ -44,14 +43,8 @@ class SentenceReader:
                 found = self._graded_together(found, made)
             elif mention.kind is Kind.NORMAL:
                 made = normal_statements(self.view, mention)
-            elif mention.kind is Kind.ANAPHORA:
-                made = self._same_again(mention)
-            elif mention.kind is Kind.CUE:
-                made = self._no_more(mention, found)
-            elif mention.kind is Kind.SEVERITY:
-                made = self._graded_anew(mention, found)
             else:
-                continue
+                made = elliptical_statements(self.view, mention, found)
             found.extend(made)
         return found
 
@@ -60,7 +53,8 @@ class SentenceReader:
         if not found or not made or made[0].grade_by != Rule.AFTER or found[-1].grade:
             return found
         between = self.view.words[found[-1].last + 1 : made[0].first]
-        if found[-1].disease != made[0].disease or len(between) != 1 or between[0] not in self.view.lists.pairing:
+        paired = len(between) == 1 and between[0] in self.view.lists.pairing
+        if not paired or (found[-1].disease != made[0].disease and between != ["/"]):
             return found
         return [*found[:-1], found[-1]._replace(grade=made[0].grade, grade_by=Rule.AFTER)]
 
@@ -164,8 +158,10 @@ class SentenceReader:
 
     def _is_ailing(self, head: Mention, last: int) -> bool:
         """Whether a device stands before what it may suffer from: ``no prosthetic valve stenosis`` has a prosthesis."""
-        if head.term.value != Disease.PROSTHESIS or head.term.form != "adjective":
+        if not is_device_adjective(head):
             return False
+        if self._is_ailing_place(head):
+            return True
         view, place = self.view, max(head.last, last) + 1
         mention = view.owner.get(place)
         while mention is not None and mention.kind in {Kind.FILLER, Kind.VALVE, Kind.SEVERITY}:
@@ -174,6 +170,15 @@ class SentenceReader:
         if mention is not None and mention.kind is Kind.LESION:
             return mention.term.value != Disease.PROSTHESIS and mention.term.form == "noun"
         return place <= view.last and view.words[place] in view.lists.ailments
+
+    def _is_ailing_place(self, head: Mention) -> bool:
+        """Whether a device is the place of a lesion before it: ``no vegetation on the prosthetic valve``."""
+        view, place = self.view, head.first - 1
+        while place > view.first and (view.words[place] in view.lists.articles or view.words[place] == "a"):
+            place -= 1
+        lesion = view.owner.get(place - 1)
+        led = place > view.first and view.words[place] in view.lists.prepositions
+        return led and lesion is not None and lesion.kind is Kind.LESION and not is_device_adjective(lesion)
 
     def _graded(
         self, head: Mention, place: tuple[int, int], valves: tuple[tuple[str, str], ...], coordinated: list[Statement]
@@ -254,65 +259,3 @@ class SentenceReader:
         operated = not view.lists.operations.isdisjoint(view.words[head.first : head.last + 1])
         implanted = not view.lists.implanting.isdisjoint(view.words[head.last + 1 : view.last + 1])
         return operated or (view.context.age > 0 and not implanted)
-
-    def _same_again(self, mention: Mention) -> list[Statement]:
-        """``Similar findings on the aortic valve``: what was said of the valve before, now of this one."""
-        valves, last = rightwards(self.view, mention)
-        said = [s for s in self.view.context.said if s.disease in _STRUCTURAL]
-        kinds = dict.fromkeys((s.disease, s.grade, s.detail) for s in said)
-        return [
-            Statement(
-                valve,
-                disease,
-                grade,
-                detail,
-                (mention.first, mention.last),
-                mention.first,
-                last,
-                valve_by=Rule.SAME_AGAIN,
-            )
-            for valve in valves
-            for disease, grade, detail in kinds
-        ]
-
-    def _no_more(self, cue: Mention, found: list[Statement]) -> list[Statement]:
-        """``moderate in the past, but that was not significant``: the lesion spoken of is gone."""
-        backward = cue.term.value == Assertion.NEGATED and cue.term.direction == "backward"
-        if not backward or not found or not self._is_pronoun_clause(cue):
-            return []
-        last = found[-1]
-        denied = last._replace(grade="", head=(cue.first, cue.last), last=cue.last, implied=Assertion.NEGATED)
-        return [denied._replace(valve_by=Rule.NO_MORE, grade_by=Rule.NONE)]
-
-    def _graded_anew(self, grade: Mention, found: list[Statement]) -> list[Statement]:
-        """``previously mild; it is now moderate``: today's grade of the lesion spoken of last."""
-        view, words = self.view, self.view.words
-        begin = max(view.first, grade.first - _NEAR_NOW)
-        told = found or (list(view.context.said) if self._opens_with_pronoun(grade) else [])
-        following = view.owner.get(grade.last + 1)
-        if (
-            not told
-            or told[-1].grade == grade.term.value
-            or told[-1].disease in _UNGRADED
-            or view.lists.now.isdisjoint(words[begin : grade.first])
-            or (following is not None and following.kind in _GRADED_NEXT)
-        ):
-            return []
-        anew = told[-1]._replace(grade=grade.term.value, head=(grade.first, grade.last), last=grade.last)
-        first = told[-1].first if found else grade.first
-        return [anew._replace(first=first, implied=Assertion.PRESENT, grade_by=Rule.AFTER)]
-
-    def _opens_with_pronoun(self, grade: Mention) -> bool:
-        """Whether nothing but a pronoun and small words stand before a grade: ``It is now``."""
-        before = self.view.words[self.view.first : grade.first]
-        named = any(m.kind in _GRADED_NEXT | {Kind.STRUCTURE} for m in self.view.mentions if m.first < grade.first)
-        return not named and len(before) <= _NEAR_NOW and not self.view.lists.pronouns.isdisjoint(before)
-
-    def _is_pronoun_clause(self, cue: Mention) -> bool:
-        """Whether the clause of a cue has a pronoun for its subject, and the clause before it speaks of the past."""
-        before = [m for m in self.view.mentions if m.last < cue.first]
-        stops = [m for m in before if m.kind is Kind.STOP]
-        if not stops or any(m.kind is Kind.LESION and m.first > stops[-1].last for m in before):
-            return False
-        past = any(m.kind is Kind.CUE and m.term.value == Assertion.HISTORICAL for m in before)
-        return past and self.view.words[cue.first - 1] in self.view.lists.pronouns

@@ -10,6 +10,9 @@ from echomine.reports.scanning import Tokens
 
 AFTER = "after"
 _FARTHEST_VERB = 8
+_LONGEST_ITEM = 5
+_NEAR_REASON = 3
+_ITEM_ENDS = frozenset({",", ".", ";"})
 _ENDED_BY_GRADES = frozenset({Assertion.NEGATED, Assertion.POSSIBLE, "none"})
 _RANK: dict[str, int] = {
     Assertion.NEGATED: 0,
@@ -84,10 +87,26 @@ class _ScopeReader:
             return
         if term.direction != "backward":
             end = self._forward(index)
+            if self._comes_for(mention, end) or self._is_still_there(mention, end):
+                return
             yield mention.last + 1, min(end, mention.last + term.reach) if term.reach else end, term.value
         if term.direction != "forward" and not self._lasts(mention):
             begin = self._backward(index)
             yield max(begin, mention.first - term.reach) if term.reach else begin, mention.first - 1, term.value
+
+    def _comes_for(self, mention: Mention, last: int) -> bool:
+        """Whether a patient comes for what is there: ``admitted for chest pain``, not ``for valve replacement``."""
+        closing = self.words[max(mention.first, mention.last - 1) : mention.last + 1]
+        visit = mention.term.value == Assertion.HYPOTHETICAL and not self.lists.visits.isdisjoint(closing)
+        return visit and self.lists.operations.isdisjoint(self.words[mention.last + 1 : last + 1])
+
+    def _is_still_there(self, mention: Mention, last: int) -> bool:
+        """Whether what was seen before is spoken of as it is now: ``previously seen vegetation is smaller``."""
+        recalled = mention.term.value == Assertion.HISTORICAL and self.words[mention.last + 1 : mention.last + 2]
+        named = self.words[mention.last + 2 : mention.last + 3] not in (["to"], ["that"])
+        if not recalled or recalled[0] not in self.lists.recalled or not named:
+            return False
+        return not self.lists.remaining.isdisjoint(self.words[mention.last + 2 : last + 1])
 
     def _lasts(self, mention: Mention) -> bool:
         """Whether what a word of time looks back to has lasted: ``diagnosed with aortic stenosis years ago``."""
@@ -100,6 +119,9 @@ class _ScopeReader:
         for later in range(index + 1, len(self.mentions)):
             mention = self.mentions[later]
             new_item = breakable and mention.first > cue.last + 1 and self._opens_graded_item(later)
+            if self._asks_for_a_reason(mention):
+                last = mention.last
+                break
             stops = mention.kind is Kind.STOP and mention.first > cue.last + 1
             if stops or new_item or self._is_new_subject(later):
                 last = mention.first - 1
@@ -107,6 +129,10 @@ class _ScopeReader:
         if cue.term.value in {Assertion.HYPOTHETICAL, Assertion.POSSIBLE}:
             last = self._before_reason(cue.last + 1, last)
         return self._before_new_clause(cue.last + 1, last)
+
+    def _asks_for_a_reason(self, mention: Mention) -> bool:
+        """Whether what follows is not denied, only its reason: ``no source of bleeding``."""
+        return mention.kind is Kind.STOP and self.words[mention.last] in self.lists.linking_reasons
 
     def _is_new_subject(self, index: int) -> bool:
         """Whether a valve after a comma opens a clause without a verb: ``no MR, aortic valve calcified``."""
@@ -125,7 +151,8 @@ class _ScopeReader:
     def _before_reason(self, first: int, last: int) -> int:
         """Cut what is planned before its reason: ``scheduled for valve replacement for aortic stenosis``."""
         for index in range(first + 1, last + 1):
-            if self.words[index] in self.lists.causes and self.words[index - 1] in self.lists.operations:
+            before = self.words[max(first, index - _NEAR_REASON) : index]
+            if self.words[index] in self.lists.causes and not self.lists.operations.isdisjoint(before):
                 return index - 1
         return last
 
@@ -141,7 +168,8 @@ class _ScopeReader:
     def _of_older_study(self, index: int) -> Iterator[tuple[int, int, str]]:
         """What an older study showed: from the verb after it on; nothing if it is only compared with."""
         study = self.mentions[index]
-        if not self.lists.comparing.isdisjoint(self.words[max(self.first, study.first - 3) : study.first]):
+        compared = not self.lists.comparing.isdisjoint(self.words[max(self.first, study.first - 3) : study.first])
+        if compared and self.lists.relatives.isdisjoint(self.words[study.last + 1 : study.last + 5]):
             return
         for later in range(index + 1, len(self.mentions)):
             mention = self.mentions[later]
@@ -167,17 +195,26 @@ class _ScopeReader:
 
         ``no X, Y is Z`` ends before Y; ``no X, Y or Z is seen`` goes on.
         """
-        words, comma, opened = self.words, -1, 0
+        words, opener, opened = self.words, -1, 0
         for index in range(first, last + 1):
             opened += (words[index] == "(") - (words[index] == ")")
             if opened < 0:
                 return index - 1
-            if words[index] == ",":
-                comma = index
-            elif words[index] in self.lists.finite and comma >= 0:
+            if words[index] in self.lists.clause_openers:
+                opener = index
+                if words[index] == "," and self._says_otherwise(index + 1, last):
+                    return index - 1
+            elif words[index] in self.lists.finite and opener >= 0:
                 following = words[index + 1] if index < last else ""
-                return last if following in self.lists.seen else comma - 1
+                return last if following in self.lists.seen else opener - 1
         return last
+
+    def _says_otherwise(self, first: int, last: int) -> bool:
+        """Whether an item of a list has a predicate of its own: ``no rash, neck supple, ...``."""
+        end = next((i for i in range(first, min(last, first + _LONGEST_ITEM) + 1) if self.words[i] in _ITEM_ENDS), -1)
+        if end < 0 and last - first < _LONGEST_ITEM:
+            end = last + 1
+        return end - first > 1 and self.words[end - 1] in self.lists.predicates
 
     def _start_of_list(self, index: int) -> int:
         """First token of the lesions listed before a colon: ``AS/AI: none``; -1 if none stands there."""
@@ -216,6 +253,8 @@ class _ScopeReader:
         own = self._own_subject(index)
         if own >= first:
             return own
+        if self.words[cue.first] in self.lists.coordinating_cues:
+            first = next((i + 1 for i in range(cue.first - 1, first - 1, -1) if self.words[i] == ","), first)
         if self.words[cue.first] == ":":
             return max(first, self._start_of_list(index))
         for place in range(cue.first - 4, first - 1, -1):
