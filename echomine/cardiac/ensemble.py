@@ -10,6 +10,7 @@ from safetensors.torch import load, save
 from echomine.domain.config import config_from
 from echomine.domain.errors import ArtifactError
 from echomine.models.segmentation.cine_preparation import CinePreparation
+from echomine.models.segmentation.clip_unet import ClipUNet
 from echomine.models.segmentation.isensee import IsenseeConfig, IsenseeUNet
 
 _DESCRIPTION = "ensemble.json"
@@ -24,12 +25,14 @@ class SliceEnsemble:
         preparation: Pixel side that they were trained at.
         mirrors: Whether they were trained on mirrored slices, so that mirrors can be averaged.
         generation: Identifier of the artifact, or ``""``.
+        sees_clips: Whether they are :class:`ClipUNet` and see all frames of a clip at once.
     """
 
     networks: tuple[IsenseeUNet, ...]
     preparation: CinePreparation
     mirrors: bool = True
     generation: str = ""
+    sees_clips: bool = False
 
 
 def ensemble_files(
@@ -37,7 +40,8 @@ def ensemble_files(
 ) -> dict[str, bytes]:
     """The files of a generation."""
     description = {
-        "networks": [asdict(network.config) for network in networks],
+        "networks": [asdict(_frame_config(network)) for network in networks],
+        "sees_clips": any(isinstance(network, ClipUNet) for network in networks),
         "preparation": asdict(preparation),
         "mirrors": mirrors,
     }
@@ -56,9 +60,9 @@ def ensemble_from_files(files: Mapping[str, bytes], *, generation: str = "") -> 
     """
     try:
         description = json.loads(files[_DESCRIPTION])
-        networks = []
+        networks, kind = [], ClipUNet if description.get("sees_clips") else IsenseeUNet
         for at, settings in enumerate(description["networks"]):
-            network = IsenseeUNet(config_from(IsenseeConfig, settings))
+            network = kind(config_from(IsenseeConfig, settings))
             network.load_state_dict(load(files[f"network{at}.safetensors"]))
             networks.append(network.eval())
         return SliceEnsemble(
@@ -66,6 +70,11 @@ def ensemble_from_files(files: Mapping[str, bytes], *, generation: str = "") -> 
             preparation=config_from(CinePreparation, description["preparation"]),
             mirrors=bool(description["mirrors"]),
             generation=generation,
+            sees_clips=kind is ClipUNet,
         )
     except (KeyError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
         raise ArtifactError(f"the networks cannot be read ({type(error).__name__}); train them again") from error
+
+
+def _frame_config(network: IsenseeUNet) -> IsenseeConfig:
+    return network.frame_config if isinstance(network, ClipUNet) else network.config

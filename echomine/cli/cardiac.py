@@ -52,6 +52,7 @@ class TrainedKind(StrEnum):
 
     MR = "mr"
     ECHO = "echo"
+    CLIPS = "clips"
 
 
 OutOption = Annotated[Path | None, typer.Option("--out", help="Folder for masks, picture and result.json.")]
@@ -172,11 +173,12 @@ def archive(
 
 @cardiac_app.command()
 def train(
-    kind: Annotated[TrainedKind, typer.Argument(help="mr or echo.")],
+    kind: Annotated[TrainedKind, typer.Argument(help="mr, echo, or clips, which start from echo's networks.")],
     data: Annotated[Path, typer.Option("--data", help="Folder of NAME.nii.gz beside NAME_gt.nii.gz.")],
-    folds: Annotated[int, typer.Option(min=2, max=20, help="Networks, each leaving out a part.")] = 5,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the slices.")] = 80,
-    base: Annotated[int, typer.Option(min=1, help="Filters of the first level; 48 in the paper.")] = 16,
+    folds: Annotated[int, typer.Option(min=2, max=20, help="Networks, each leaving out a part; clips: echo's.")] = 5,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes: 80 by default, 20 for clips.")] = None,
+    base: Annotated[int, typer.Option(min=1, help="Filters of the first level, 48 in the paper; clips: echo's.")] = 16,
+    model: Annotated[str, typer.Option("--model", help="Generation that clips start from; the current one.")] = "",
     seed: SeedOption = 0,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     as_json: JsonOption = False,
@@ -185,13 +187,36 @@ def train(
     from echomine.pipeline.cardiac_models import APICAL_ECHO, CINE_MR
     from echomine.pipeline.train_slices import SliceTrainingRequest, train_slices
 
+    if kind is TrainedKind.CLIPS:
+        return _train_clips(data, model, epochs, workspace, seed=seed, as_json=as_json)
     name = CINE_MR if kind is TrainedKind.MR else APICAL_ECHO
-    request = SliceTrainingRequest(kind=name, data=data, folds=folds, epochs=epochs, base=base)
+    request = SliceTrainingRequest(kind=name, data=data, folds=folds, epochs=epochs or 80, base=base)
     trained = train_slices(request, workspace, seed=seed, progress=RichProgress())
     if as_json:
         return print_json({"generation": trained.generation, "dice": trained.dice, "volumes": trained.volumes})
     rows = [(str(label), f"{value:.3f}") for label, value in trained.dice.items()]
     print_table(f"{name} {trained.generation}: {trained.volumes} volumes left out", ("class", "Dice"), rows)
+    return None
+
+
+def _train_clips(data: Path, model: str, epochs: int | None, workspace: Path, *, seed: int, as_json: bool) -> None:
+    from echomine.pipeline.train_clips import ClipTrainingRequest, train_clips
+
+    request = ClipTrainingRequest(data=data, generation=model, epochs=epochs)
+    trained = train_clips(request, workspace, seed=seed, progress=RichProgress())
+    if as_json:
+        return print_json(
+            {
+                "generation": trained.generation,
+                "dice": trained.dice,
+                "frame_dice": trained.frame_dice,
+                "roughness": trained.roughness,
+                "clips": trained.clips,
+            }
+        )
+    rows = [(str(label), f"{value:.3f}", f"{trained.frame_dice[label]:.3f}") for label, value in trained.dice.items()]
+    title = f"apical_clips {trained.generation}: {trained.clips} clips left out, roughness {trained.roughness:.2f}"
+    print_table(title, ("class", "Dice", "Dice frame by frame"), rows)
     return None
 
 

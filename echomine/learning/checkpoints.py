@@ -44,10 +44,12 @@ class CheckpointFile:
     Attributes:
         path: Where; its directory is made when needed.
         fingerprint: Of settings, seed and data: a file of another run is not taken up.
+        is_kept: Whether it outlives its training, as one of several that belong together; their maker deletes it.
     """
 
     path: Path
     fingerprint: str
+    is_kept: bool = False
 
     def write(self, checkpoint: Checkpoint) -> None:
         """Save the state beside the old one, then replace it."""

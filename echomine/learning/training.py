@@ -72,7 +72,7 @@ def fit(  # noqa: PLR0913 - the whole of a training run in one place
         task: Loss and figures, or a loss alone.
         plan: Length, rate, precision, devices.
         seed: Fixes order, augmentation and dropout; the same seed on the same machine gives the same weights.
-        checkpoint: File to save each epoch to and to resume from; it is deleted at the end.
+        checkpoint: File to save each epoch to and to resume from; it is deleted at the end unless it is to be kept.
         log_dir: Folder for TensorBoard; None writes no log.
         on_progress: Told after each step.
 
@@ -94,7 +94,7 @@ def fit(  # noqa: PLR0913 - the whole of a training run in one place
         _run_lightning(run, plan, callbacks, log_dir)
     network.cpu().eval()
     run.load_best()
-    if checkpoint is not None:
+    if checkpoint is not None and not checkpoint.is_kept:
         checkpoint.delete()
     return TrainingSummary(
         epochs=run.epochs_done,

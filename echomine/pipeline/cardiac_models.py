@@ -4,13 +4,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from echomine.archive.workspace import Workspace
-from echomine.domain.errors import ArtifactError
+from echomine.domain.errors import ArtifactError, UsageError
 
 if TYPE_CHECKING:
     from echomine.cardiac.anatomical_guarantee import ValidShapes
     from echomine.cardiac.ensemble import SliceEnsemble
 
-CINE_MR, APICAL_ECHO, HEART_SHAPES = "cine_mr", "apical_echo", "heart_shapes"
+CINE_MR, APICAL_ECHO, APICAL_CLIPS = "cine_mr", "apical_echo", "apical_clips"
+HEART_SHAPES = "heart_shapes"
+_WORDS = {CINE_MR: "mr", APICAL_ECHO: "echo", APICAL_CLIPS: "clips"}
 
 
 def load_ensemble(workspace: Path, kind: str, generation: str = "") -> "SliceEnsemble":
@@ -23,13 +25,35 @@ def load_ensemble(workspace: Path, kind: str, generation: str = "") -> "SliceEns
 
     store = Workspace.artifacts_of(workspace)
     if not generation and store.current(kind) is None:
-        word = "mr" if kind == CINE_MR else "echo"
+        word = _WORDS[kind]
         raise ArtifactError(
             f"there are no networks for {word} in {workspace}; train them with `echomine cardiac train {word} --data "
             "FOLDER`, or score a mask with --mask"
         )
     found = store.load(kind, generation or None)
     return ensemble_from_files(found.files, generation=found.generation_id)
+
+
+def load_echo_ensemble(workspace: Path, generation: str = "", *, clips: bool = False) -> "SliceEnsemble":
+    """The networks of apical echo: a named generation of either kind, else the current ones.
+
+    Args:
+        workspace: Where they are.
+        generation: Its identifier; ``""`` for the current ones.
+        clips: Whether every view to be seen is a clip; then networks of clips are preferred where there are any.
+
+    Raises:
+        ArtifactError: If there are none.
+        UsageError: If networks of clips are named for pictures.
+    """
+    store = Workspace.artifacts_of(workspace)
+    if generation and generation in store.generations(APICAL_CLIPS):
+        if not clips:
+            raise UsageError(f"{generation} reads clips, and these are pictures; name a generation of {APICAL_ECHO}")
+        return load_ensemble(workspace, APICAL_CLIPS, generation)
+    if not generation and clips and store.current(APICAL_CLIPS) is not None:
+        return load_ensemble(workspace, APICAL_CLIPS)
+    return load_ensemble(workspace, APICAL_ECHO, generation)
 
 
 def load_shapes(workspace: Path) -> "ValidShapes | None":

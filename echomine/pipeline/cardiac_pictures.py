@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echomine.cardiac.short_axis_anatomy import violation_places
+from echomine.pipeline.cardiac_result import Curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,6 +49,25 @@ def plane_png(pictures: Sequence[tuple[str, NDArray[Any], NDArray[np.uint8], flo
         axes = figure.add_subplot(1, len(pictures), at + 1)
         _draw(axes, values, mask, aspect)
         axes.set_title(title, fontsize=9, color=_INK)
+    return _png(figure)
+
+
+def curve_png(curves: Sequence[Curve], marks: Sequence[tuple[int, int]]) -> bytes:
+    """Values over frames, one line a curve; end diastole and end systole (frame numbers) marked."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.6), dpi=100, facecolor="white")
+    axes = figure.add_subplot()
+    for curve, instants, colour in zip(curves, marks, COLOURS, strict=False):
+        values = np.array([np.nan if one is None else one for one in curve.values])
+        axes.plot(np.arange(1, len(values) + 1), values, marker="o", markersize=3, color=colour, label=curve.name)
+        for word, at in zip(("ED", "ES"), instants, strict=True):
+            axes.annotate(word, (at + 1, values[at]), textcoords="offset points", xytext=(0, 7), color=_INK)
+    axes.set_xlabel("frame")
+    axes.set_ylabel(curves[0].unit)
+    axes.margins(y=0.15)
+    axes.set_ylim(bottom=0)
+    axes.legend(fontsize=8)
     return _png(figure)
 
 

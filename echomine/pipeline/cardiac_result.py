@@ -68,6 +68,22 @@ class AnatomyNote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """A value of every frame of a clip.
+
+    Attributes:
+        name: ``lv_volume_a4c``, ...
+        values: One a frame, in ``unit``; None where it could not be computed.
+        method: How it was computed.
+    """
+
+    name: str
+    values: tuple[float | None, ...]
+    unit: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CardiacResult:
     """The answer to one scan.
 
@@ -78,6 +94,7 @@ class CardiacResult:
         flags: Doubts, each with a sentence.
         anatomy: Violations found, before they were mended.
         anatomy_valid: Whether the masks that were measured have no violation; None when it was not judged.
+        curves: Values of every frame, where clips were measured.
         model: Generation of the networks, or where the mask came from.
         notes: What had to be assumed.
         files: What was written, by kind.
@@ -89,6 +106,7 @@ class CardiacResult:
     flags: tuple[Flag, ...] = ()
     anatomy: tuple[AnatomyNote, ...] = ()
     anatomy_valid: bool | None = None
+    curves: tuple[Curve, ...] = ()
     model: str = ""
     notes: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
@@ -123,6 +141,10 @@ class CardiacResult:
                     }
                     for one in self.anatomy
                 ],
+            },
+            "curves": {
+                one.name: {"values": [_rounded(value) for value in one.values], "unit": one.unit, "method": one.method}
+                for one in self.curves
             },
             "model": self.model,
             "notes": list(self.notes),

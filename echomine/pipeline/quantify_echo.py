@@ -22,19 +22,21 @@ from echomine.cardiac.apical_volumes import (
     single_plane_discs_ml,
 )
 from echomine.cardiac.cine_segmentation import segment_cine
+from echomine.cardiac.clip_segmentation import segment_clip
 from echomine.cardiac.ef_category import Sex
 from echomine.cardiac.ensemble import SliceEnsemble
 from echomine.cardiac.volumes import Flag, ejection_fraction_pct, touches_border
 from echomine.domain.errors import ItemError, Reason, UsageError
 from echomine.domain.structures import Apical
-from echomine.pipeline.cardiac_models import APICAL_ECHO, load_ensemble
-from echomine.pipeline.cardiac_pictures import plane_png
-from echomine.pipeline.cardiac_result import AnatomyNote, CardiacResult, CardiacValue, unique_flags
+from echomine.pipeline.cardiac_models import APICAL_CLIPS, APICAL_ECHO, load_echo_ensemble
+from echomine.pipeline.cardiac_pictures import curve_png, plane_png
+from echomine.pipeline.cardiac_result import AnatomyNote, CardiacResult, CardiacValue, Curve, unique_flags
 from echomine.pipeline.quantify_mr import check_same_grid, ef_categories
 
 LARGEST_CLIP_STEP = 1.5
 """Frames of a clip are written with a step of 1, or of seconds."""
 DISCS = "20 discs, length of the instant itself"
+VIEW_NAMES = ("a4c", "a2c")
 METHODS = {
     "biplane": f"biplane {DISCS}, the longer of both views",
     "single_plane": f"four-chamber view, {DISCS}",
@@ -132,9 +134,7 @@ def quantify_echo(request: EchoRequest) -> CardiacResult:
         ArtifactError: If there are no networks and no masks were given.
     """
     views = [view for view in (request.four_chamber, request.two_chamber) if view is not None]
-    ensemble = (
-        None if all(view.masks for view in views) else load_ensemble(request.workspace, APICAL_ECHO, request.generation)
-    )
+    ensemble = None if all(view.masks for view in views) else _networks(views, request)
     seen = [_seen(view, ensemble) for view in views]
     values = _values(seen)
     notes: tuple[str, ...] = ()
@@ -148,10 +148,23 @@ def quantify_echo(request: EchoRequest) -> CardiacResult:
         flags=unique_flags([*_flags(seen), *((Flag.INVALID_ANATOMY,) if anatomy else ())]),
         anatomy=anatomy,
         anatomy_valid=not anatomy,
-        model=f"{APICAL_ECHO} {ensemble.generation}" if ensemble else "mask given",
+        curves=_curves(seen),
+        model=_model(ensemble),
         notes=notes,
     )
-    return replace(result, files=_written(seen, request.out)) if request.out else result
+    return replace(result, files=_written(seen, result.curves, request.out)) if request.out else result
+
+
+def _networks(views: Sequence[EchoView], request: EchoRequest) -> SliceEnsemble:
+    unmasked = [view.images for view in views if not view.masks]
+    clips = all(len(paths) == 1 and read_nifti(paths[0], dimensions=(2, 3)).values.ndim == 3 for paths in unmasked)
+    return load_echo_ensemble(request.workspace, request.generation, clips=clips)
+
+
+def _model(ensemble: SliceEnsemble | None) -> str:
+    if ensemble is None:
+        return "mask given"
+    return f"{APICAL_CLIPS if ensemble.sees_clips else APICAL_ECHO} {ensemble.generation}"
 
 
 def _seen(view: EchoView, ensemble: SliceEnsemble | None) -> SeenView:
@@ -168,7 +181,7 @@ def _seen(view: EchoView, ensemble: SliceEnsemble | None) -> SeenView:
             masks = [one.astype(np.uint8) for one in _planes(placement.canonical(given.values))]
         else:
             assert ensemble is not None
-            masks = [_segmented(one, placement, ensemble) for one in pictures]
+            masks = _segmented(pictures, placement, ensemble)
         stored.append((image, placement, range(len(frames), len(frames) + len(pictures))))
         frames += [_frame(picture, mask, placement) for picture, mask in zip(pictures, masks, strict=True)]
     ed, es = _instants(frames, named=len(view.images) == 2)
@@ -188,14 +201,17 @@ def _planes(values: NDArray[Any]) -> list[NDArray[Any]]:
     return [values] if values.ndim == 2 else list(np.moveaxis(values, -1, 0))
 
 
-def _segmented(picture: NDArray[np.float32], placement: Placement, ensemble: SliceEnsemble) -> NDArray[np.uint8]:
+def _segmented(
+    pictures: Sequence[NDArray[np.float32]], placement: Placement, ensemble: SliceEnsemble
+) -> list[NDArray[np.uint8]]:
+    if ensemble.sees_clips:
+        return list(segment_clip(ensemble.networks, np.stack(pictures), placement.spacing_mm, ensemble.preparation))
     rows_mm, columns_mm = placement.spacing_mm
-    spacing = (1.0, rows_mm, columns_mm)
-    masks = segment_cine(
-        ensemble.networks, picture[None], spacing, ensemble.preparation, mirrors=ensemble.mirrors, turned=False
-    )
-    mask: NDArray[np.uint8] = masks[0]
-    return mask
+    spacing, mirrors = (1.0, rows_mm, columns_mm), ensemble.mirrors
+    return [
+        segment_cine(ensemble.networks, picture[None], spacing, ensemble.preparation, mirrors=mirrors, turned=False)[0]
+        for picture in pictures
+    ]
 
 
 def _frame(picture: NDArray[np.float32], mask: NDArray[np.uint8], placement: Placement) -> Frame:
@@ -255,6 +271,20 @@ def _volumes(seen: Sequence[SeenView]) -> dict[str, tuple[float | None, float | 
     return {name: (edv, None) for name, (edv, _) in table.items()} if single else table
 
 
+def _curves(seen: Sequence[SeenView]) -> tuple[Curve, ...]:
+    """The volume of every frame of every clip, each with the length of its own frame."""
+    return tuple(
+        Curve(
+            name=f"lv_volume_{name}",
+            values=tuple(single_plane_discs_ml(one.profile) if one.profile else None for one in view.frames),
+            unit="ml",
+            method=f"one view, {DISCS}",
+        )
+        for name, view in zip(VIEW_NAMES, seen, strict=False)
+        if len(view.frames) > 2
+    )
+
+
 def _anatomy(seen: Sequence[SeenView]) -> tuple[AnatomyNote, ...]:
     """Violations of the frames that were measured; a two-chamber mask of the ventricle alone has few to make."""
     return tuple(
@@ -266,7 +296,7 @@ def _anatomy(seen: Sequence[SeenView]) -> tuple[AnatomyNote, ...]:
             limit=APICAL_LIMITS[criterion].value,
             unit=APICAL_LIMITS[criterion].unit,
         )
-        for name, view in zip(("a4c", "a2c"), seen, strict=False)
+        for name, view in zip(VIEW_NAMES, seen, strict=False)
         for instant, number in zip(("ed", "es"), (view.ed, view.es), strict=True)
         for criterion, value in _apical_violations(view, number).items()
     )
@@ -298,9 +328,9 @@ def _flags(seen: Sequence[SeenView]) -> tuple[Flag, ...]:
     return unique_flags([*flags, *((Flag.INSTANTS_SWAPPED,) if es > ed else ())])
 
 
-def _written(seen: Sequence[SeenView], out: Path) -> dict[str, str]:
+def _written(seen: Sequence[SeenView], curves: Sequence[Curve], out: Path) -> dict[str, str]:
     files: dict[str, str] = {}
-    for name, view in zip(("a4c", "a2c"), seen, strict=False):
+    for name, view in zip(VIEW_NAMES, seen, strict=False):
         for at, (image, placement, numbers) in enumerate(view.stored):
             masks = [view.frames[number].mask for number in numbers]
             mask = masks[0] if image.values.ndim == 2 else np.stack(masks, axis=-1)
@@ -313,4 +343,9 @@ def _written(seen: Sequence[SeenView], out: Path) -> dict[str, str]:
         for instant, frame in zip(("ED", "ES"), _pair(view), strict=True)
     ]
     write_bytes(out / "overlay.png", plane_png(pictures))
-    return files | {"overlay": str(out / "overlay.png")}
+    files["overlay"] = str(out / "overlay.png")
+    if curves:
+        marks = [(view.ed, view.es) for view in seen if len(view.frames) > 2]
+        write_bytes(out / "curve.png", curve_png(curves, marks))
+        files["curve"] = str(out / "curve.png")
+    return files

@@ -2,20 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from echomine.archive.nifti_files import SUFFIXES, read_nifti
-from echomine.archive.volume_geometry import plane_placement, stack_placement
 from echomine.archive.workspace import Workspace
 from echomine.domain.errors import UsageError
 from echomine.pipeline.cardiac_models import APICAL_ECHO, CINE_MR
+from echomine.pipeline.labelled_scans import labelled_scans, patient_folds, patient_of
 from echomine.pipeline.progress import SILENT, Progress, steps_of
-from echomine.pipeline.quantify_mr import check_same_grid
-
-MASK_MARK = "_gt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +23,6 @@ class SliceTrainingRequest:
         kind: ``cine_mr`` or ``apical_echo``.
         data: Folder of ``NAME.nii.gz`` beside ``NAME_gt.nii.gz``; the patient is NAME up to the first ``_``.
         folds: Networks; each leaves out one part of the patients, and is judged on it.
-        only: Train these folds only; empty for all.
         epochs, base: Length and width.
     """
 
@@ -62,31 +58,39 @@ def train_slices(
         ItemError: If a file cannot be used.
     """
     from echomine.cardiac.ensemble import ensemble_files
+    from echomine.learning.checkpoints import CheckpointFile
     from echomine.learning.cine_mr import train_cine_network
 
-    volumes = _labelled(request)
-    patients = sorted({_patient(one.name) for one in volumes})
-    if not 2 <= request.folds <= len(patients):
-        raise UsageError(f"{request.folds} folds need as many patients with masks, {request.data} has {len(patients)}")
+    volumes = labelled_scans(request.kind, request.data)
+    folds = patient_folds([one.name for one in volumes], request.folds)
     config = replace(_settings(request.kind), epochs=request.epochs, base=request.base)
-    networks, scores = [], []
-    for fold in range(request.folds):
-        left_out = set(patients[fold :: request.folds])
-        known = [one for one in volumes if _patient(one.name) not in left_out]
+    networks, scores, unfinished = [], [], []
+    for fold, left_out in enumerate(folds):
+        known = [one for one in volumes if patient_of(one.name) not in left_out]
         steps = config.epochs * max(1, sum(len(one.image) for one in known) // config.batch_size)
         with progress.stage(f"network {fold + 1} of {request.folds}", steps) as advance:
-            network, _ = train_cine_network(known, config, seed=seed + fold, on_progress=steps_of(advance))
+            saved = CheckpointFile(
+                workspace / "training" / request.kind / f"network{fold}.safetensors",
+                _fingerprint(known, config, seed + fold),
+                is_kept=True,
+            )
+            unfinished.append(saved)
+            network, _ = train_cine_network(
+                known, config, seed=seed + fold, checkpoint=saved, on_progress=steps_of(advance)
+            )
         networks.append(network)
-        scores += [_dice(network, one, config) for one in volumes if _patient(one.name) in left_out]
+        scores += [_dice(network, one, config) for one in volumes if patient_of(one.name) in left_out]
     dice = {label: float(np.nanmean([score[label] for score in scores])) for label in scores[0]}
     files = ensemble_files(networks, config.preparation, mirrors=config.augmentation.mirrors)
     written = Workspace.artifacts_of(workspace).write(
         request.kind,
         files,
-        config={"training": asdict(config), "folds": request.folds, "patients": len(patients)},
+        config={"training": asdict(config), "folds": request.folds, "patients": sum(map(len, folds))},
         seeds={"seed": seed},
         metrics={"dice_left_out": {str(label): value for label, value in dice.items()}, "volumes": len(scores)},
     )
+    for saved in unfinished:
+        saved.delete()
     return TrainedSlices(generation=written.generation_id, dice=dice, volumes=len(scores))
 
 
@@ -98,38 +102,17 @@ def _settings(kind: str) -> Any:  # noqa: ANN401 - torch is imported only when s
     if kind == CINE_MR:
         return CineTraining()
     if kind == APICAL_ECHO:
-        plan = SliceAugmentation(
-            window=160, degrees=20, log_scale=0.2, mirrors=False, jitter_px=10, anywhere=0, bend_px=3
-        )
-        return CineTraining(preparation=CinePreparation(in_plane_mm=1.2), augmentation=plan)
+        plan = SliceAugmentation(degrees=20, log_scale=0.2, mirrors=False, jitter_px=8, anywhere=0)
+        return CineTraining(preparation=CinePreparation(), augmentation=plan)
     raise UsageError(f"nothing is called {kind!r}, there are {CINE_MR} and {APICAL_ECHO}")
 
 
-def _labelled(request: SliceTrainingRequest) -> Sequence[Any]:
-    from echomine.learning.cine_mr import LabelledVolume
-
-    found = []
-    dimensions = (3,) if request.kind == CINE_MR else (2,)
-    for path in sorted(request.data.glob(f"*{MASK_MARK}.nii*")):
-        name = next(path.name.removesuffix(MASK_MARK + suffix) for suffix in SUFFIXES if path.name.endswith(suffix))
-        image_path = path.with_name(path.name.replace(MASK_MARK, "", 1))
-        image = read_nifti(image_path, dimensions=dimensions)
-        mask = read_nifti(path, dimensions=dimensions)
-        check_same_grid(mask, image, path)
-        place = stack_placement if request.kind == CINE_MR else plane_placement
-        placement = place(image.affine, image.spacing_mm)
-        values, classes = placement.canonical(image.values), placement.canonical(mask.values).astype(np.uint8)
-        spacing: Any = placement.spacing_mm
-        if values.ndim == 2:
-            values, classes, spacing = values[None], classes[None], (1.0, *spacing)
-        found.append(LabelledVolume(name=name, image=values, mask=classes, spacing_mm=spacing))
-    if not found:
-        raise UsageError(f"{request.data} holds no NAME{MASK_MARK}.nii.gz beside NAME.nii.gz to learn from")
-    return found
-
-
-def _patient(name: str) -> str:
-    return name.split("_", maxsplit=1)[0]
+def _fingerprint(volumes: Sequence[Any], config: Any, seed: int) -> str:  # noqa: ANN401
+    """Changes with anything that the weights depend on."""
+    digest = sha256(f"{config} {seed}".encode())
+    for one in volumes:
+        digest.update(one.name.encode() + one.image.tobytes() + one.mask.tobytes())
+    return digest.hexdigest()
 
 
 def _dice(network: Any, one: Any, config: Any) -> dict[int, float]:  # noqa: ANN401

@@ -52,7 +52,7 @@ def prepared_volume(volume: NDArray[Any], spacing_mm: tuple[float, float, float]
         raise MeasurementError("the image holds one grey value only, or values that are no numbers; export it again")
     low, high = np.quantile(values, [CLIPPED_SHARE, 1 - CLIPPED_SHARE])
     values = np.clip(values, low, max(high, low + 1e-6))
-    values = (values - values.mean()) / max(float(values.std()), 1e-6)
+    values = ((values - values.mean()) / max(float(values.std()), 1e-6)).astype(np.float32)
     return _resized(values, scaled_size(values.shape[1:], spacing_mm[1:], plan), mode="bilinear")
 
 

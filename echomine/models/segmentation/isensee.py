@@ -81,15 +81,19 @@ class IsenseeUNet(nn.Module):
         for level, block in enumerate(self.encoder):
             here = block(self._pool(here) if level else here)
             skips.append(here)
-        here = self.dropout(skips.pop())
+        here = self.exchanged(0, self.dropout(skips.pop()))
         logits: Tensor | None = None
         for level, block in enumerate(self.decoder):
-            here = block(torch.cat([self._up(here), skips.pop()], dim=1))
+            here = self.exchanged(level + 1, block(torch.cat([self._up(here), skips.pop()], dim=1)))
             if level:
                 head = self.heads[level - 1](here)
                 logits = head if logits is None else self._up(logits) + head
         assert logits is not None
         return logits
+
+    def exchanged(self, level: int, here: Tensor) -> Tensor:  # noqa: ARG002 - for networks of several frames
+        """The deepest map (level 0) or one of the decoder (1 to 4), after frames told each other what they see."""
+        return here
 
     def _pool(self, image: Tensor) -> Tensor:
         return F.max_pool2d(image, 2) if self.config.dimensions == 2 else F.max_pool3d(image, (1, 2, 2))

@@ -1,0 +1,67 @@
+"""Scans with masks to learn the networks of ``cardiac`` from, split by patient."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from echomine.archive.nifti_files import SUFFIXES, read_nifti
+from echomine.archive.volume_geometry import plane_placement, stack_placement
+from echomine.domain.errors import UsageError
+from echomine.pipeline.cardiac_models import CINE_MR
+from echomine.pipeline.quantify_mr import check_same_grid
+
+MASK_MARK = "_gt"
+
+
+def labelled_scans(kind: str, folder: Path) -> list[Any]:
+    """Every ``NAME.nii.gz`` of a folder with its ``NAME_gt.nii.gz``, in canonical order, sorted by name.
+
+    Args:
+        kind: ``cine_mr`` for volumes; anything else for planes, which become volumes of one slice.
+        folder: Where they lie.
+
+    Returns:
+        :class:`~echomine.learning.cine_mr.LabelledVolume` each.
+
+    Raises:
+        UsageError: If there are none.
+        ItemError: If a file cannot be used, or an image and its mask differ in size.
+    """
+    from echomine.learning.cine_mr import LabelledVolume
+
+    found = []
+    dimensions = (3,) if kind == CINE_MR else (2,)
+    for path in sorted(folder.glob(f"*{MASK_MARK}.nii*")):
+        name = next(path.name.removesuffix(MASK_MARK + suffix) for suffix in SUFFIXES if path.name.endswith(suffix))
+        image = read_nifti(path.with_name(path.name.replace(MASK_MARK, "", 1)), dimensions=dimensions)
+        mask = read_nifti(path, dimensions=dimensions)
+        check_same_grid(mask, image, path)
+        place = stack_placement if kind == CINE_MR else plane_placement
+        placement = place(image.affine, image.spacing_mm)
+        values, classes = placement.canonical(image.values), placement.canonical(mask.values).astype(np.uint8)
+        spacing: Any = placement.spacing_mm
+        if values.ndim == 2:
+            values, classes, spacing = values[None], classes[None], (1.0, *spacing)
+        found.append(LabelledVolume(name=name, image=values, mask=classes, spacing_mm=spacing))
+    if not found:
+        raise UsageError(f"{folder} holds no NAME{MASK_MARK}.nii.gz beside NAME.nii.gz to learn from")
+    return found
+
+
+def patient_of(name: str) -> str:
+    """The patient of a scan: its name up to the first ``_``."""
+    return name.split("_", maxsplit=1)[0]
+
+
+def patient_folds(names: Sequence[str], folds: int) -> list[frozenset[str]]:
+    """The patients that each network leaves out.
+
+    Raises:
+        UsageError: If there are fewer patients than folds, or fewer than two folds.
+    """
+    patients = sorted({patient_of(name) for name in names})
+    if not 2 <= folds <= len(patients):
+        raise UsageError(f"{folds} folds need as many patients with masks, there are {len(patients)}")
+    return [frozenset(patients[fold::folds]) for fold in range(folds)]
