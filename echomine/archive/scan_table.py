@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 
 from echomine.archive.database import Database, insert_replacing
 from echomine.archive.schema import scans
@@ -65,12 +65,20 @@ class ScanTable:
         query = select(scans).where(scans.c.study_uid == study_uid, scans.c.study_uid != "")
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(scans.c.kind, scans.c.scan_id, scans.c.model)).all()
-        return tuple(
-            ScanRow(**{**row._mapping, "state": ItemState(row.state)})  # noqa: SLF001 - public name
-            for row in rows
-        )
+        return tuple(map(_scan_row, rows))
+
+    def labelled(self) -> tuple[ScanRow, ...]:
+        """Every scan that was measured, in order of exam, kind, scan and model."""
+        query = select(scans).where(scans.c.state == ItemState.LABELLED.value)
+        order = (scans.c.study_uid, scans.c.kind, scans.c.scan_id, scans.c.model)
+        with self._database.read() as connection:
+            return tuple(map(_scan_row, connection.execute(query.order_by(*order)).all()))
 
     def count(self) -> int:
         """How many rows there are."""
         with self._database.read() as connection:
             return int(connection.execute(select(func.count()).select_from(scans)).scalar_one())
+
+
+def _scan_row(row: Row[Any]) -> ScanRow:
+    return ScanRow(**{**row._mapping, "state": ItemState(row.state)})  # noqa: SLF001 - public name

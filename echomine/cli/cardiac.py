@@ -215,7 +215,8 @@ def _train_clips(data: Path, model: str, epochs: int | None, workspace: Path, *,
             }
         )
     rows = [(str(label), f"{value:.3f}", f"{trained.frame_dice[label]:.3f}") for label, value in trained.dice.items()]
-    title = f"apical_clips {trained.generation}: {trained.clips} clips left out, roughness {trained.roughness:.2f}"
+    rough = "-" if trained.roughness is None else f"{trained.roughness:.2f}"
+    title = f"apical_clips {trained.generation}: {trained.clips} clips left out, roughness {rough}"
     print_table(title, ("class", "Dice", "Dice frame by frame"), rows)
     return None
 

@@ -30,6 +30,7 @@ from echomine.domain.splits import DEFAULT_FRACTIONS, split_of
 from echomine.domain.vocabulary import DopplerMode, LabelSource, Split, Valve
 from echomine.pipeline.measured_labels import measurement_model
 from echomine.pipeline.progress import SILENT, Advance, Progress
+from echomine.pipeline.ventricle_labels import ventricle_rows
 from echomine.reports import lexicon_version
 
 FORMS = (*WRITERS, "hf")
@@ -134,6 +135,7 @@ class _Export:
     """One export: streams rows or pictures, and counts what went by."""
 
     def __init__(self, workspace: Workspace, request: ExportRequest) -> None:
+        self._workspace = workspace
         self._catalog = workspace.catalog
         self._request = request
         self._labeller = workspace.artifacts.load(LABELLER) if workspace.artifacts.current(LABELLER) else None
@@ -145,6 +147,9 @@ class _Export:
         """Rows of the wanted labels, counted as they go by."""
         for label in self._labels():
             row = self._row(label)
+            self._tally.add(row)
+            yield row
+        for row in self._ventricle_rows():
             self._tally.add(row)
             yield row
 
@@ -163,6 +168,7 @@ class _Export:
             while waiting:
                 yield from self._counted(waiting.popleft().result())
                 advance(1)
+        self._excluded["labels of exams, without an image of their own"] += sum(1 for _ in self._ventricle_rows())
 
     def _labelled_files(self) -> Iterator[tuple[ImageFile, tuple[ExportRow, ...]]]:
         for image_id, group in groupby(self._labels(), key=lambda label: label.image_id):
@@ -172,6 +178,15 @@ class _Export:
                 self._excluded["labels of exams, without an image of their own"] += len(rows)
             else:
                 yield file, rows
+
+    def _ventricle_rows(self) -> Iterator[ExportRow]:
+        """Ejection fractions of exams, under the same filters; they belong to no valve."""
+        request = self._request
+        if request.valve is not None or request.source not in (None, LabelSource.MEASUREMENT):
+            return
+        for row in ventricle_rows(self._workspace):
+            if self._is_wanted(row["confidence"], abstained=row["abstained"]):
+                yield row | {"split": self._split(row["patient"] or row["study_uid"]).value}
 
     def _counted(self, picture: LabelledPicture | ItemError) -> Iterator[LabelledPicture]:
         if isinstance(picture, ItemError):
@@ -220,17 +235,25 @@ class _Export:
             models = ("", generation, measurement_model(generation), measurement_model(""))
         everything = LabelFilter(source=request.source, valve=request.valve, models=models)
         for label in self._catalog.ledger.labels(everything):
-            if label.confidence < request.min_confidence:
-                self._excluded["labels below the least confidence"] += 1
-            elif label.abstained and not request.abstained:
-                self._excluded["labels abstained from"] += 1
-            else:
+            if self._is_wanted(label.confidence, abstained=label.abstained):
                 yield label
+
+    def _is_wanted(self, confidence: float, *, abstained: bool) -> bool:
+        """Whether a label passes the filters; one that does not is counted."""
+        if confidence < self._request.min_confidence:
+            self._excluded["labels below the least confidence"] += 1
+            return False
+        if abstained and not self._request.abstained:
+            self._excluded["labels abstained from"] += 1
+            return False
+        return True
 
     def _row(self, label: Label) -> ExportRow:
         """A row; who has no pseudonym is split by exam or image."""
-        unit = label.patient or label.study_uid or label.image_id
-        return export_row(label, split_of(unit, salt=self._request.salt, fractions=self._request.fractions))
+        return export_row(label, self._split(label.patient or label.study_uid or label.image_id))
+
+    def _split(self, unit: str) -> Split:
+        return split_of(unit, salt=self._request.salt, fractions=self._request.fractions)
 
     def _settings(self) -> dict[str, Any]:
         request = self._request

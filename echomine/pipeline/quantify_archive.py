@@ -10,7 +10,7 @@ from echomine.archive.scan_table import ScanRow
 from echomine.archive.workspace import Workspace
 from echomine.domain.errors import ArtifactError, EchomineError, ItemError, MeasurementError, Reason, UsageError
 from echomine.domain.vocabulary import ItemState
-from echomine.pipeline.cardiac_models import APICAL_ECHO, CINE_MR
+from echomine.pipeline.cardiac_models import APICAL_CLIPS, APICAL_ECHO, CINE_MR
 from echomine.pipeline.cardiac_result import CardiacResult
 from echomine.pipeline.progress import SILENT, Progress
 from echomine.reports import extract_measurements
@@ -18,7 +18,7 @@ from echomine.reports import extract_measurements
 LARGEST_EF_DIFFERENCE = 10.0
 """Points of ejection fraction: more than two readers of one exam usually differ by."""
 GIVEN_MASK, RULES = "mask", "candidates"
-_NETWORKS = {"mr": CINE_MR, "echo": APICAL_ECHO}
+_NETWORKS = {"mr": (CINE_MR,), "echo": (APICAL_ECHO, APICAL_CLIPS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +70,16 @@ def quantify_archive(workspace: Workspace, scans: Path, *, progress: Progress = 
     return QuantifiedArchive(run=run.run_id, counts=counts, problems=tuple(problems))
 
 
+def scan_model(workspace: Workspace, kind: str) -> str:
+    """The current generations that a kind of scan is measured with; a change of one measures every scan anew."""
+    if kind not in _NETWORKS:
+        return RULES
+    current = ((name, workspace.artifacts.current(name)) for name in _NETWORKS[kind])
+    return ", ".join(f"{name} {generation}" for name, generation in current if generation) or f"{kind} none"
+
+
 def _model(workspace: Workspace, scan: ListedScan) -> str:
-    if scan.masks:
-        return GIVEN_MASK
-    kind = _NETWORKS.get(scan.kind)
-    return f"{kind} {workspace.artifacts.current(kind) or 'none'}" if kind else RULES
+    return GIVEN_MASK if scan.masks else scan_model(workspace, scan.kind)
 
 
 def _measured(workspace: Workspace, scan: ListedScan) -> ScanRow:

@@ -40,14 +40,15 @@ class TrainedClips:
         generation: Its identifier.
         dice: Mean Dice by class number over the labelled frames.
         frame_dice: The same of the networks of frames it started from.
-        roughness: Mean second difference of the volume curves over that of the networks of frames.
+        roughness: Mean second difference of the volume curves over that of the networks of frames; None where none of
+            the clips shows a ventricle in every frame.
         clips: How many.
     """
 
     generation: str
     dice: dict[int, float]
     frame_dice: dict[int, float]
-    roughness: float
+    roughness: float | None
     clips: int
 
 
@@ -178,8 +179,12 @@ def _figures(judged: Sequence[tuple[Any, Any, Any]]) -> dict[str, Any]:
         curves = [volume_curve_ml(masks, (clip.pixel_mm, clip.pixel_mm)) for masks in (whole, frames)]
         if np.isfinite(curves).all():
             rough.append((mean_second_difference(curves[0]), mean_second_difference(curves[1])))
-    mine, theirs = np.array(rough).sum(axis=0) if rough else (float("nan"), 1.0)
-    return {"dice": _means(dice), "frame_dice": _means(frame_dice), "roughness": float(mine / theirs)}
+    mine, theirs = (sum(part) for part in zip(*rough, strict=True)) if rough else (0.0, 0.0)
+    return {
+        "dice": _means(dice),
+        "frame_dice": _means(frame_dice),
+        "roughness": mine / theirs if theirs else None,
+    }
 
 
 def _dice(truth: Any, drawn: Any) -> dict[int, float]:  # noqa: ANN401

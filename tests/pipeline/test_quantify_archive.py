@@ -11,7 +11,8 @@ from echomine.archive.workspace import Workspace
 from echomine.cli import app
 from echomine.domain.errors import UsageError
 from echomine.domain.records import Report
-from echomine.domain.vocabulary import ItemState
+from echomine.domain.vocabulary import ItemState, Valve
+from echomine.pipeline.export_labels import ExportRequest, export_labels
 from echomine.pipeline.quantify_archive import quantify_archive
 from echomine.synthetic.heart_shapes import HeartShape, draw_heart_shape
 
@@ -63,6 +64,28 @@ def test_scans_join_their_exam_and_conflicts_with_its_report_are_told(archive):
     assert row.patient.startswith("p-")
     assert "MRN" not in repr(row)
     assert workspace.catalog.scans.of_study("1.2.4")[0].state is ItemState.QUARANTINED
+
+
+def test_the_ejection_fraction_is_a_label_of_its_exam_with_the_conflict(archive, tmp_path):
+    workspace, scans = archive
+    quantify_archive(workspace, scans)
+    export_labels(workspace, ExportRequest(form="jsonl", out=tmp_path / "labels.jsonl", abstained=True))
+    (row,) = [json.loads(line) for line in (tmp_path / "labels.jsonl").read_text().splitlines()]
+    assert (row["study_uid"], row["valve"], row["disease"]) == ("1.2.3", "left_ventricle", "reduced_ejection_fraction")
+    assert row["source"] == "measurement"
+    assert row["patient"].startswith("p-")
+    assert row["split"] in {"train", "validation", "test"}
+    measured, conflict = row["evidence"]
+    assert measured["score"] == pytest.approx(52, abs=1)
+    assert conflict["reference"] == "r-1"
+    assert "the report states LVEF 30 %" in conflict["note"]
+    # 52 % is at the limit of normal, so it is hardly more likely normal than not
+    assert 0.5 <= row["confidence"] < 0.6
+    sure = export_labels(workspace, ExportRequest(form="jsonl", out=tmp_path / "sure.jsonl", min_confidence=0.9))
+    assert sure.counts["labels"] == 0
+    assert sure.excluded["labels below the least confidence"] == 1
+    other = export_labels(workspace, ExportRequest(form="jsonl", out=tmp_path / "valve.jsonl", valve=Valve.MITRAL))
+    assert other.counts["labels"] == 0
 
 
 def test_what_was_measured_is_not_measured_again(archive):
