@@ -1,4 +1,4 @@
-"""Processes that read displays while this one computes: decoding is Python's own work, so threads would not do.
+"""Processes that work on files while this one computes: decoding is Python's own work, so threads would not do.
 
 A process that a decoder brings down takes no batch with it: its files are read again one by one in a new process, and
 the one that brings that down too is a bad file.
@@ -14,18 +14,40 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import IO, ClassVar, Protocol, TypeVar
 
-from echomine.archive.grid_reading import READY, Answer, answers, question, read_on_grid
+from echomine.archive.side_process import READY
 from echomine.archive.spectral_files import ImageFile
 from echomine.domain.errors import ItemError, Reason
-from echomine.doppler.display import PhysicalGrid
 
 MOST_PROCESSES = 4
 """More of them read faster than one process labels."""
-_MODULE = "echomine.archive.grid_reading"
 _ROOT = str(Path(__file__).parents[2])
 _PATIENCE_S = 5.0
 _CRASHED = "its decoder crashed; export it uncompressed"
+AnswerT = TypeVar("AnswerT")
+
+
+class FileWork(Protocol[AnswerT]):
+    """What is done with files: here, or in a process of its module, which calls :func:`side_process.run`."""
+
+    module: ClassVar[str]
+
+    def here(self, file: ImageFile) -> AnswerT:
+        """The answer on a file, worked out in this process; it raises nothing."""
+        ...
+
+    def crashed(self, problem: ItemError) -> AnswerT:
+        """The answer on a file that brings a process down."""
+        ...
+
+    def question(self, files: Sequence[ImageFile]) -> bytes:
+        """The message that asks for files."""
+        ...
+
+    def answers(self, stream: IO[bytes]) -> list[AnswerT]:
+        """The answers to one question; EOFError if the other process is gone."""
+        ...
 
 
 def reading_processes() -> int:
@@ -36,21 +58,23 @@ def reading_processes() -> int:
 
 
 class ReadingPool:
-    """Some reading processes, each started with its first work and alive until :meth:`close`.
+    """Some processes of one module, each started with its first work and alive until :meth:`close`.
 
     Args:
         processes: How many, 1 or more.
+        module: Of the work that they are asked for.
     """
 
-    def __init__(self, processes: int) -> None:
+    def __init__(self, processes: int, module: str) -> None:
+        self._module = module
         self._threads = ThreadPoolExecutor(processes, thread_name_prefix="reading")
         self._own = threading.local()
         self._started: list[ReadingProcess] = []
         self._is_usable = True
 
-    def submit(self, files: Sequence[ImageFile], grid: PhysicalGrid) -> "Future[list[Answer]]":
+    def submit(self, files: Sequence[ImageFile], work: FileWork[AnswerT]) -> "Future[list[AnswerT]]":
         """The answers on some files, in their order, when they are there."""
-        return self._threads.submit(self._read, files, grid)
+        return self._threads.submit(self._answers, files, work)
 
     def close(self) -> None:
         """Ends the processes once their work is done."""
@@ -58,20 +82,20 @@ class ReadingPool:
         for process in self._started:
             process.end()
 
-    def _read(self, files: Sequence[ImageFile], grid: PhysicalGrid) -> list[Answer]:
+    def _answers(self, files: Sequence[ImageFile], work: FileWork[AnswerT]) -> list[AnswerT]:
         try:
-            return self._process().ask(files, grid) if self._is_usable else [read_on_grid(one, grid) for one in files]
+            return self._process().ask(files, work) if self._is_usable else [work.here(one) for one in files]
         except ProcessGoneError as gone:
             self._own.process = None
             self._is_usable &= gone.was_ready  # one that never came up says nothing about the files
         if self._is_usable and len(files) == 1:
-            return [ItemError(Reason.UNDECODABLE, _CRASHED)]
-        return [answer for one in files for answer in self._read([one], grid)]
+            return [work.crashed(ItemError(Reason.UNDECODABLE, _CRASHED))]
+        return [answer for one in files for answer in self._answers([one], work)]
 
     def _process(self) -> "ReadingProcess":
         process: ReadingProcess | None = getattr(self._own, "process", None)
         if process is None:
-            process = self._own.process = ReadingProcess()
+            process = self._own.process = ReadingProcess(self._module)
             self._started.append(process)
         return process
 
@@ -94,12 +118,12 @@ class ReadingProcess:
     It finds the package where this one found it, and nothing in the current directory.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, module: str) -> None:
         paths = [_ROOT, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
         self._ready = False
         try:
             self._process = subprocess.Popen(  # noqa: S603  nothing of it comes from outside
-                [sys.executable, "-P", "-m", _MODULE, str(os.getpid())],
+                [sys.executable, "-P", "-m", module, str(os.getpid())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,  # decoders print values of the file
@@ -108,7 +132,7 @@ class ReadingProcess:
         except OSError as error:
             raise ProcessGoneError(was_ready=False) from error
 
-    def ask(self, files: Sequence[ImageFile], grid: PhysicalGrid) -> list[Answer]:
+    def ask(self, files: Sequence[ImageFile], work: FileWork[AnswerT]) -> list[AnswerT]:
         """The answers on some files.
 
         Raises:
@@ -119,9 +143,9 @@ class ReadingProcess:
         try:
             if not self._ready:
                 self._ready = self._process.stdout.readline() == READY
-            self._process.stdin.write(question(files, grid))
+            self._process.stdin.write(work.question(files))
             self._process.stdin.flush()
-            return answers(self._process.stdout, grid)
+            return work.answers(self._process.stdout)
         except (OSError, EOFError) as error:
             self.end()
             raise ProcessGoneError(was_ready=self._ready) from error
@@ -140,13 +164,13 @@ class ReadingProcess:
         self._process.stdout.close()
 
 
-@lru_cache(maxsize=1)
-def _pool_of(_process_id: int) -> ReadingPool:
-    pool = ReadingPool(max(1, reading_processes()))
+@lru_cache(maxsize=4)
+def _pool_of(_process_id: int, module: str) -> ReadingPool:
+    pool = ReadingPool(max(1, reading_processes()), module)
     atexit.register(pool.close)
     return pool
 
 
-def shared_pool() -> ReadingPool:
-    """The pool of this process: of its own even after a fork."""
-    return _pool_of(os.getpid())
+def shared_pool(module: str) -> ReadingPool:
+    """The pool of this process for the work of a module: of its own even after a fork."""
+    return _pool_of(os.getpid(), module)

@@ -201,7 +201,7 @@ def label_of(row: Row[Any]) -> Label:
         study_uid=row.study_uid,
         patient=row.patient,
         abstained=row.abstained,
-        evidence=tuple(_evidence_of(piece) for piece in row.evidence),
+        evidence=tuple(evidence_of(piece) for piece in row.evidence),
         run=row.run_id,
         model=row.model,
         lexicon=row.lexicon,
@@ -220,7 +220,8 @@ def evidence_document(evidence: Evidence) -> dict[str, Any]:
     return document
 
 
-def _evidence_of(document: dict[str, Any]) -> Evidence:
+def evidence_of(document: dict[str, Any]) -> Evidence:
+    """The evidence that :func:`evidence_document` wrote."""
     span = document.get("span")
     return Evidence(
         kind=document["kind"],

@@ -154,6 +154,10 @@ def read_known_display(file: ImageFile, *, limits: ReadLimits = DEFAULT_LIMITS) 
     return SpectralDisplay(pixels=pixels, calibration=record.calibration, mode=record.mode)
 
 
+SURROUNDINGS_PX = 64
+"""How far around a display is looked for print: what its edge cuts is recognised with the part outside."""
+
+
 def read_shown_pixels(file: ImageFile, *, limits: ReadLimits = DEFAULT_LIMITS) -> Pixels:
     """The display of a catalogued image for showing or exporting, in its colours, without print but for axis numbers.
 
@@ -167,7 +171,10 @@ def read_shown_pixels(file: ImageFile, *, limits: ReadLimits = DEFAULT_LIMITS) -
         else:
             image = dicom_images.read_dicom(data, limits)
             whole = image.cut((0, 0, image.columns, image.rows))
-        return without_text(whole)[y0:y1, x0:x1].copy()  # print that the display cuts is found whole only
+        left, top = max(0, x0 - SURROUNDINGS_PX), max(0, y0 - SURROUNDINGS_PX)
+        around = whole[top : y1 + SURROUNDINGS_PX, left : x1 + SURROUNDINGS_PX]
+        box = (x0 - left, y0 - top, x1 - left, y1 - top)
+        return without_text(around, within=box)[box[1] : box[3], box[0] : box[2]].copy()
 
 
 def _unchanged(file: ImageFile, limits: ReadLimits) -> bytes:

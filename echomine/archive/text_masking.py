@@ -15,7 +15,9 @@ FEWEST_BELOW_EACH_OTHER = 3
 """Numbers of an axis stand in a column; a lone number may be a part of a date."""
 
 
-def without_text(pixels: Pixels, *, kept: Iterable[Box] = (), reader: TextReader | None = None) -> Pixels:
+def without_text(
+    pixels: Pixels, *, kept: Iterable[Box] = (), within: Box | None = None, reader: TextReader | None = None
+) -> Pixels:
     """A copy of a picture with its print filled with the level around it.
 
     What a network finds as text is masked whatever it says, but for columns of axis numbers, units, and ``kept``.
@@ -23,11 +25,12 @@ def without_text(pixels: Pixels, *, kept: Iterable[Box] = (), reader: TextReader
     Args:
         pixels: (H, W) or (H, W, 3), 0..255.
         kept: Boxes of axes that were read before.
+        within: Only print that reaches into this box is looked at and masked; all of it by default.
         reader: Finds the print; the networks of this process by default.
     """
     reader = reader or default_text_reader()
     masked = pixels.copy()
-    found = reader.find(pixels)
+    found = [text for text in reader.find(pixels) if within is None or _meet(text.box, within)]
     stays = set(_axis_boxes(pixels, found, reader))
     for text in found:
         if text.box not in stays and not any(_inside(text.box, box) for box in kept):
@@ -45,6 +48,10 @@ def _axis_boxes(pixels: Pixels, found: Sequence[FoundText], reader: TextReader) 
 def _below(box: Box, other: Box) -> bool:
     """Whether two boxes overlap across, the same box included."""
     return min(box[2], other[2]) - max(box[0], other[0]) >= 0.5 * min(box[2] - box[0], other[2] - other[0])
+
+
+def _meet(box: Box, other: Box) -> bool:
+    return min(box[2], other[2]) > max(box[0], other[0]) and min(box[3], other[3]) > max(box[1], other[1])
 
 
 def _inside(box: Box, other: Box) -> bool:

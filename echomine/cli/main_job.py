@@ -145,7 +145,14 @@ def query(
     from echomine.archive.workspace import Workspace
     from echomine.pipeline.find_similar import find_similar
 
-    similar = find_similar(Workspace.open(workspace, create=False), image, k=k, valve=valve, own_patient=own_patient)
+    similar = find_similar(
+        Workspace.open(workspace, create=False),
+        image,
+        k=k,
+        valve=valve,
+        own_patient=own_patient,
+        pictures=picture is not None,
+    )
     if picture is not None:
         from echomine.pipeline.contact_sheet import write_contact_sheet
 

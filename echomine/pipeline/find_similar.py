@@ -15,17 +15,24 @@ from echomine.domain.vocabulary import Valve
 from echomine.pipeline.displays import on_grid
 from echomine.pipeline.label_archive import places_of
 from echomine.pipeline.measure_image import measure_file
-from echomine.pipeline.measured_labels import measured_labels, suggested_valve, with_agreement
+from echomine.pipeline.measured_labels import labels_of_image, measured_labels, suggested_valve
 from echomine.pipeline.model_chain import ModelChain, load_chain
 from echomine.pipeline.similar_cases import SimilarCases, SimilarImage
 from echomine.retrieval.columns import ParagraphFilter
 from echomine.retrieval.paragraph_index import Neighbour
 
-CASES = 8
+CASES, PICTURES = 8, 4
+"""Nearest images that are named, and those of them that are shown."""
 
 
 def find_similar(
-    workspace: Workspace, image: Path, *, k: int = 10, valve: Valve | None = None, own_patient: bool = False
+    workspace: Workspace,
+    image: Path,
+    *,
+    k: int = 10,
+    valve: Valve | None = None,
+    own_patient: bool = False,
+    pictures: bool = True,
 ) -> SimilarCases:
     """The paragraphs and cases nearest to an image.
 
@@ -35,6 +42,7 @@ def find_similar(
         k: How many paragraphs are shown; the labels rest on as many as the labeller was calibrated with.
         valve: Only paragraphs about this valve.
         own_patient: Whether paragraphs and images of the image's own patient may be shown.
+        pictures: Whether to read the pictures too; finding the print to mask takes longer than all the rest.
 
     Raises:
         UsageError: If the image cannot be used; the sentence says why.
@@ -55,16 +63,14 @@ def find_similar(
     measured = measure_file(spectral, valve=suggested.valve if suggested else None)
     return SimilarCases(
         image_id=record.image_id,
-        picture=as_rgb(without_text(spectral.display.pixels)),
+        picture=as_rgb(without_text(spectral.display.pixels)) if pictures else None,
         labels=labels,
         hits=_hits(workspace, found[:k]),
-        cases=_cases(workspace, chain, place[0], owner=owner, itself=record.image_id),
+        cases=_cases(workspace, chain, place[0], owner=owner, itself=record.image_id, pictures=pictures),
         notes=_notes(record, spectral, owner, own_patient=own_patient),
         model=chain.version,
         measured=measured,
-        measured_labels=tuple(
-            with_agreement(label, labels) for label in measured_labels(measured.reading, record, suggested=suggested)
-        ),
+        measured_labels=labels_of_image(measured_labels(measured.reading, suggested=suggested), record, labels),
     )
 
 
@@ -96,7 +102,7 @@ def _hits(workspace: Workspace, found: Sequence[Neighbour]) -> tuple[Hit, ...]:
 
 
 def _cases(
-    workspace: Workspace, chain: ModelChain, place: NDArray[np.float32], *, owner: str, itself: str
+    workspace: Workspace, chain: ModelChain, place: NDArray[np.float32], *, owner: str, itself: str, pictures: bool
 ) -> tuple[SimilarImage, ...]:
     """The labelled images nearest in text space."""
     placed = [
@@ -116,9 +122,9 @@ def _cases(
             image_id=placed[row].image_id,
             score=float(scores[row]),
             labels=labels.get(placed[row].image_id, ()),
-            picture=_picture(workspace, placed[row].image_id),
+            picture=_picture(workspace, placed[row].image_id) if pictures and rank < PICTURES else None,
         )
-        for row in nearest
+        for rank, row in enumerate(nearest)
     )
 
 

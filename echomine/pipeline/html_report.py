@@ -84,7 +84,7 @@ def html_report(page: ReportPage) -> str:
 def _query(query: ReportQuery) -> dict[str, Any]:
     similar = query.similar
     return {
-        "picture": _picture(similar.picture, WIDTH_PX),
+        "picture": None if similar.picture is None else _picture(similar.picture, WIDTH_PX),
         "truth": query.truth,
         "labels": [_label(label) for label in similar.labels],
         "measured": _measured(similar),

@@ -2,31 +2,29 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from echomine.archive.ledger import ImageResult, LabelFilter
-from echomine.archive.spectral_files import ImageFile, read_known_display
+from echomine.archive.spectral_files import ImageFile
 from echomine.archive.workspace import Workspace
-from echomine.domain.errors import ItemError, Reason
+from echomine.domain.errors import ItemError
 from echomine.domain.records import Label
 from echomine.domain.vocabulary import ItemState, LabelSource
-from echomine.doppler.envelope import on_dark
-from echomine.doppler.overlays import overlay_mask
-from echomine.doppler.reading import read_display
 from echomine.pipeline.label_archive import LabelProblem, problems_of
 from echomine.pipeline.measured_labels import (
     grade_distance,
-    measured_labels,
+    labels_of_image,
     measurement_model,
     suggested_valve,
-    with_agreement,
 )
+from echomine.pipeline.measuring import Measured, Measuring
 from echomine.pipeline.model_chain import LABELLER
 from echomine.pipeline.progress import SILENT, Progress
+from echomine.pipeline.read_ahead import answered
 
 MEASURE_RUN = "measure"
-BATCH_SIZE = 64
+BATCH_SIZE = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +77,8 @@ def measure_archive(workspace: Workspace, *, everything: bool = False, progress:
     with progress.stage("Measuring images", ledger.count_pending(model)) as advance:
         for files in ledger.pending(model, batch=BATCH_SIZE):
             others = _other_labels(workspace, files, labeller)
-            results = [_measured(file, others) for file in files]
+            work = Measuring({name: best for name, labels in others.items() if (best := suggested_valve(labels))})
+            results = [_result(file, answer, others) for file, answer in answered(files, work)]
             ledger.record(run, results)
             counts.update(one.state.value for one in results)
             counts["conflicts"] += sum(map(_in_conflict, _labels_of(results)))
@@ -102,39 +101,17 @@ def _other_labels(workspace: Workspace, files: Sequence[ImageFile], labeller: st
     return found
 
 
-def _measured(file: ImageFile, others: Mapping[str, Sequence[Label]]) -> ImageResult:
-    try:
-        return _measurement(file, others)
-    except ItemError as error:
-        return _quarantined(file, error)
-    except Exception as error:  # noqa: BLE001  one bad file never stops a batch
-        failed = ItemError(Reason.FAILED, f"measuring it failed ({type(error).__name__}); please report this")
-        return _quarantined(file, failed)
-
-
-def _measurement(file: ImageFile, others: Mapping[str, Sequence[Label]]) -> ImageResult:
-    record, display = file.record, read_known_display(file)
-    display = replace(display, pixels=on_dark(display.pixels))
-    if record.calibration is None:
-        return ImageResult(image_id=record.image_id, state=ItemState.ABSTAINED)
-    retrieved = others.get(record.image_id, ())
-    suggested = suggested_valve(retrieved)
-    reading = read_display(
-        display,
-        overlay=overlay_mask(display.pixels, baseline_y=record.calibration.baseline_y),
-        valve=suggested.valve if suggested else None,
-    )
-    beside = [*retrieved, *others.get(record.study_uid, ())]
-    labels = tuple(with_agreement(one, beside) for one in measured_labels(reading, record, suggested=suggested))
+def _result(file: ImageFile, answer: Measured, others: Mapping[str, Sequence[Label]]) -> ImageResult:
+    record = file.record
+    if isinstance(answer, ItemError):
+        return ImageResult(
+            image_id=record.image_id, state=ItemState.QUARANTINED, reason=answer.reason, message=str(answer)
+        )
+    beside = [*others.get(record.image_id, ()), *others.get(record.study_uid, ())]
+    labels = labels_of_image(answer, record, beside)
     told = any(not label.abstained for label in labels)
     return ImageResult(
         image_id=record.image_id, state=ItemState.LABELLED if told else ItemState.ABSTAINED, labels=labels
-    )
-
-
-def _quarantined(file: ImageFile, error: ItemError) -> ImageResult:
-    return ImageResult(
-        image_id=file.record.image_id, state=ItemState.QUARANTINED, reason=error.reason, message=str(error)
     )
 
 

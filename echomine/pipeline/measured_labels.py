@@ -56,17 +56,12 @@ def suggested_valve(labels: Sequence[Label]) -> SuggestedValve | None:
 
 
 def measured_labels(
-    reading: DisplayReading,
-    record: ImageRecord,
-    *,
-    suggested: SuggestedValve | None = None,
-    guidelines: Iterable[str] = DEFAULT_GUIDELINES,
+    reading: DisplayReading, *, suggested: SuggestedValve | None = None, guidelines: Iterable[str] = DEFAULT_GUIDELINES
 ) -> tuple[Label, ...]:
-    """One label for each lesion that a guideline grades by what was measured; none without a scale.
+    """One label for each lesion that a guideline grades by what was measured, without an image; none without a scale.
 
     Args:
         reading: What was measured, read with the suggested valve.
-        record: The image.
         suggested: The valve, where another source tells it.
         guidelines: Names of the tables.
     """
@@ -77,7 +72,7 @@ def measured_labels(
     for flow, name in zip(reading.flows, reading.names, strict=False):
         valve, sure = _valve_of(name, suggested)
         grades = grade_measurements(_measurements(flow, name, valve), guidelines=names)
-        labels.extend(_label(grade, flow, record, confidence=name.probability * sure) for grade in grades)
+        labels.extend(_label(grade, flow, confidence=name.probability * sure) for grade in grades)
     return _surest(labels)
 
 
@@ -112,7 +107,7 @@ def _measurements(flow: Flow, name: RecognisedFlow, valve: Valve) -> list[Measur
     ]
 
 
-def _label(grade: GuidelineGrade, flow: Flow, record: ImageRecord, *, confidence: float) -> Label:
+def _label(grade: GuidelineGrade, flow: Flow, *, confidence: float) -> Label:
     assert flow.best is not None
     trusted = confidence * TRUST[flow.best.confidence]
     return Label(
@@ -122,9 +117,6 @@ def _label(grade: GuidelineGrade, flow: Flow, record: ImageRecord, *, confidence
         severity=grade.severity,
         assertion=_assertion(grade.severity),
         confidence=trusted,
-        image_id=record.image_id,
-        study_uid=record.study_uid,
-        patient=record.patient,
         abstained=trusted < LEAST_CONFIDENCE,
         evidence=tuple(_evidence(row) for row in grade.fired),
     )
@@ -155,6 +147,17 @@ def _surest(labels: Sequence[Label]) -> tuple[Label, ...]:
         if known is None or label.confidence > known.confidence:
             best[label.valve, label.disease] = label
     return tuple(best.values())
+
+
+def labels_of_image(labels: Iterable[Label], record: ImageRecord, others: Iterable[Label]) -> tuple[Label, ...]:
+    """Measured labels with the identifiers of their image, and set beside what other sources say of it."""
+    beside = tuple(others)
+    return tuple(
+        with_agreement(
+            replace(one, image_id=record.image_id, study_uid=record.study_uid, patient=record.patient), beside
+        )
+        for one in labels
+    )
 
 
 # ------------------------------------------------------------------ agreement with the other sources

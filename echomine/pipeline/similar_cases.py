@@ -22,7 +22,7 @@ class SimilarImage:
         image_id: The image.
         score: Inner product of the two transformed vectors, -1..1.
         labels: What the current models say of it.
-        picture: (H, W, 3) uint8 crop of its display, or None where its source is gone.
+        picture: (H, W, 3) uint8 crop of its display, or None where its source is gone or no pictures were wanted.
     """
 
     image_id: str
@@ -37,7 +37,8 @@ class SimilarCases:
 
     Attributes:
         image_id: The query image.
-        picture: (H, W, 3) uint8 crop of its display, everything outside the ultrasound region gone.
+        picture: (H, W, 3) uint8 crop of its display, everything outside the ultrasound region gone; None where no
+            pictures were wanted.
         labels: Read from the nearest paragraphs.
         hits: Nearest paragraphs, nearest first.
         cases: Nearest archived images, nearest first.
@@ -48,7 +49,7 @@ class SimilarCases:
     """
 
     image_id: str
-    picture: NDArray[np.uint8]
+    picture: NDArray[np.uint8] | None
     labels: tuple[Label, ...]
     hits: tuple[Hit, ...]
     cases: tuple[SimilarImage, ...]

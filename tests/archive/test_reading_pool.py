@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from echomine.archive import reading_pool
-from echomine.archive.grid_reading import Answer, read_on_grid
+from echomine.archive.grid_reading import Answer, GridReading, read_on_grid
 from echomine.archive.reading_pool import ReadingPool, reading_processes, shared_pool
 from echomine.archive.spectral_files import ImageFile, read_spectral_file
 from echomine.domain.errors import ItemError, Reason
@@ -22,6 +22,7 @@ from echomine.doppler.display import PhysicalGrid
 
 SAMPLES = Path(__file__).parents[2] / "data_samples"
 GRID = PhysicalGrid(rows=40, columns=30)
+WORK = GridReading(GRID)
 
 
 def file_of(path: Path) -> ImageFile:
@@ -52,7 +53,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[ImageFile]:
 @pytest.fixture
 def pool() -> Iterator[ReadingPool]:
     """A pool of one process, closed at the end."""
-    pool = ReadingPool(1)
+    pool = ReadingPool(1, WORK.module)
     yield pool
     pool.close()
 
@@ -64,7 +65,7 @@ def plain(answer: Answer) -> object:
 def test_the_answers_are_those_of_this_process(files: list[ImageFile], pool: ReadingPool) -> None:
     here = [plain(read_on_grid(one, GRID)) for one in files]
     assert here[-1] == (Reason.SOURCE_MISSING, "it is no longer there; mount or ingest its source again")
-    questions = [pool.submit(files, GRID), pool.submit(files[::-1], GRID), pool.submit([], GRID)]
+    questions = [pool.submit(files, WORK), pool.submit(files[::-1], WORK), pool.submit([], WORK)]
     there, backwards, nothing = (one.result(60) for one in questions)
     assert list(map(plain, there)) == here
     assert list(map(plain, backwards)) == here[::-1]
@@ -73,35 +74,37 @@ def test_the_answers_are_those_of_this_process(files: list[ImageFile], pool: Rea
 
 
 @pytest.fixture
-def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
+def poisoned(monkeypatch: pytest.MonkeyPatch) -> Iterator[ReadingPool]:
     """Reading processes that ``poison.dcm`` brings down, and that print while they read."""
-    monkeypatch.setattr(reading_pool, "_MODULE", "poisoned_reading")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    pool = ReadingPool(1, "poisoned_reading")
+    yield pool
+    pool.close()
 
 
-@pytest.mark.usefixtures("poisoned")
-def test_a_file_that_brings_a_decoder_down_is_the_only_one_lost(files: list[ImageFile], pool: ReadingPool) -> None:
+def test_a_file_that_brings_a_decoder_down_is_the_only_one_lost(files: list[ImageFile], poisoned: ReadingPool) -> None:
+    pool = poisoned
     poison = ImageFile(record=files[0].record, path=SAMPLES / "poison.dcm")
-    found = pool.submit([files[0], poison, files[1]], GRID).result(60)
+    found = pool.submit([files[0], poison, files[1]], WORK).result(60)
     assert plain(found[1]) == (Reason.UNDECODABLE, "its decoder crashed; export it uncompressed")
     assert [plain(found[0]), plain(found[2])] == [plain(read_on_grid(one, GRID)) for one in files[:2]]
-    assert plain(pool.submit([files[2]], GRID).result(60)[0]) == plain(read_on_grid(files[2], GRID))
+    assert plain(pool.submit([files[2]], WORK).result(60)[0]) == plain(read_on_grid(files[2], GRID))
 
 
-def test_without_any_process_to_be_had_files_are_read_here(
-    files: list[ImageFile], pool: ReadingPool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reading_pool, "_MODULE", "there_is_no_such_module")
-    assert list(map(plain, pool.submit(files, GRID).result(60))) == [plain(read_on_grid(one, GRID)) for one in files]
+def test_without_any_process_to_be_had_files_are_read_here(files: list[ImageFile]) -> None:
+    pool = ReadingPool(1, "there_is_no_such_module")
+    assert list(map(plain, pool.submit(files, WORK).result(60))) == [plain(read_on_grid(one, GRID)) for one in files]
 
 
 ASK_AND_SLEEP = """
 import sys, time
 from pathlib import Path
+from echomine.archive.grid_reading import GridReading
 from echomine.archive.reading_pool import ReadingPool
 from echomine.doppler.display import PhysicalGrid
-pool = ReadingPool(1)
-pool.submit([], PhysicalGrid()).result()
+work = GridReading(PhysicalGrid())
+pool = ReadingPool(1, work.module)
+pool.submit([], work).result()
 print("up", flush=True)
 time.sleep(100)
 """
@@ -136,4 +139,4 @@ def test_nothing_is_left_when_the_one_who_asks_is_killed() -> None:
 
 def test_one_process_for_each_further_processor() -> None:
     assert 0 <= reading_processes() <= reading_pool.MOST_PROCESSES
-    assert shared_pool() is shared_pool()
+    assert shared_pool(WORK.module) is shared_pool(WORK.module)

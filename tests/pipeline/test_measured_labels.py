@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from echomine.archive.workspace import Workspace
-from echomine.domain.records import ImageRecord, Label
+from echomine.domain.records import Label
 from echomine.domain.severity import SeverityInterval
 from echomine.domain.vocabulary import Assertion, Disease, LabelSource, Severity, Valve
 from echomine.doppler.reading import read_display
@@ -22,8 +22,6 @@ from echomine.pipeline.measured_labels import (
 )
 from echomine.pipeline.review_table import review_documents, review_table
 from tests.doppler import drawn_displays as drawn
-
-RECORD = ImageRecord(image_id="1.2.3", content_sha256="", study_uid="1.2", patient="p")
 
 
 def ejection(peak_mps: float) -> np.ndarray:
@@ -53,7 +51,7 @@ def test_aortic_stenosis_by_the_joint_guideline(peak_mps: float, low: Severity, 
     """EACVI/ASE 2017: no stenosis up to 2.5 m/s, moderate from 3 to 4 m/s and from 20 to 40 mmHg."""
     reading = read_display(drawn.display(ejection(peak_mps)), valve=Valve.AORTIC)
     suggested = SuggestedValve(valve=Valve.AORTIC, confidence=0.9)
-    (found,) = measured_labels(reading, RECORD, suggested=suggested)
+    (found,) = measured_labels(reading, suggested=suggested)
     assert (found.valve, found.disease, found.source) == (Valve.AORTIC, Disease.STENOSIS, LabelSource.MEASUREMENT)
     assert (found.severity.low, found.severity.high) == (low, high)
     by = {piece.reference: piece for piece in found.evidence}
@@ -64,20 +62,20 @@ def test_aortic_stenosis_by_the_joint_guideline(peak_mps: float, low: Severity, 
 def test_the_guideline_is_the_callers_choice() -> None:
     """2.2 m/s is mild for ACC/AHA 2020 and none for EACVI/ASE 2017."""
     reading = read_display(drawn.display(ejection(2.2)), valve=Valve.AORTIC)
-    (by_acc,) = measured_labels(reading, RECORD, guidelines=["ACC/AHA 2020"])
+    (by_acc,) = measured_labels(reading, guidelines=["ACC/AHA 2020"])
     assert by_acc.severity.high is Severity.MILD
     assert "ACC/AHA 2020" in by_acc.evidence[0].note
 
 
 def test_without_a_scale_nothing_is_labelled() -> None:
     display = replace(drawn.display(ejection(3.0)), calibration=None)
-    assert measured_labels(read_display(display, baseline_y=drawn.BASELINE), RECORD) == ()
+    assert measured_labels(read_display(display, baseline_y=drawn.BASELINE)) == ()
 
 
 def test_a_valve_that_nothing_tells_lowers_the_confidence() -> None:
     reading = read_display(drawn.display(ejection(3.0)))
-    (alone,) = measured_labels(reading, RECORD)
-    (told,) = measured_labels(reading, RECORD, suggested=SuggestedValve(valve=Valve.AORTIC, confidence=0.95))
+    (alone,) = measured_labels(reading)
+    (told,) = measured_labels(reading, suggested=SuggestedValve(valve=Valve.AORTIC, confidence=0.95))
     assert alone.confidence < told.confidence
 
 
