@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -22,7 +23,7 @@ from echomine.learning.picture_augmentation import PictureAugmentation
 from echomine.learning.picture_batches import PictureBatches, PlacedPicture, place, with_proposals
 from echomine.learning.picture_losses import LossConfig
 from echomine.learning.picture_tasks import as_objects, make_task
-from echomine.learning.placement import InputConfig, Placement, unit_pixels, with_axis
+from echomine.learning.placement import InputConfig, Placement, network_picture, with_axis
 from echomine.learning.precision import uses_bf16
 from echomine.learning.samples import LabelMap, Sample, check_learnable
 from echomine.learning.training import ProgressCallback, TrainingPlan, TrainingSummary, fit
@@ -188,7 +189,7 @@ class ImageModel:
         network, device, bf16 = self._ready()
         for sample in samples:
             where = Placement.of(sample, self.config.input)
-            image = with_axis(where.image(unit_pixels(sample.pixels, self.config.input)), self.config.input)
+            image = self.network_input(sample)
             with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
                 answer = {name: value.float().cpu() for name, value in network([image.to(device)])[0].items()}
             yield _objects_back(answer, where, self.config.score_threshold)
@@ -237,8 +238,7 @@ class ImageModel:
 
     def network_input(self, sample: Sample) -> Tensor:
         """(C, H, W), what the network sees of a sample."""
-        settings = self.config.input
-        return with_axis(Placement.of(sample, settings).image(unit_pixels(sample.pixels, settings)), settings)
+        return with_axis(network_picture(sample, self.config.input), self.config.input)
 
     def _label_map(self, sample: Sample, logits: Tensor) -> LabelMap:
         where = Placement.of(sample, self.config.input)
@@ -311,11 +311,16 @@ def train_image_model(  # noqa: PLR0913 - what a training run is made of
         checkpoint=checkpoint or None,
         log_dir=log_dir,
         on_progress=on_progress,
+        afterwards=partial(_finish, network, config, source),
     )
+    return ImageModel(config, tuple(classes), network, summary)
+
+
+def _finish(network: nn.Module, config: ImageModelConfig, source: PictureBatches) -> None:
+    """Learn what no gradient reaches, where a network has such parts."""
     if isinstance(network, LearnsAfterwards):
         network.to(device_of(config.training.accelerator)).finish(*_whole(source))
         network.cpu()
-    return ImageModel(config, tuple(classes), network, summary)
 
 
 def _placed(samples: Sequence[Sample], config: InputConfig, network: nn.Module) -> list[PlacedPicture]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from echomine.domain.errors import ItemError, Reason
 from echomine.learning.picture_augmentation import Augmenter, PictureAugmentation
-from echomine.learning.placement import InputConfig, Placement, unit_pixels, with_axis
+from echomine.learning.placement import InputConfig, Placement, network_picture, with_axis
 from echomine.learning.samples import Sample
 from echomine.learning.training import Batch
 from echomine.metrics.boxes import PictureObjects
@@ -41,7 +41,7 @@ def place(sample: Sample, config: InputConfig) -> PlacedPicture:
         ItemError: If its channels or its missing spacing do not fit the input, or it has no target.
     """
     where = Placement.of(sample, config)
-    image = where.image(unit_pixels(sample.pixels, config)).half()
+    image = network_picture(sample, config).half()
     target = sample.target
     if isinstance(target, PictureObjects):
         return PlacedPicture(image, _placed_objects(target, where))

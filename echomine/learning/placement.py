@@ -22,6 +22,7 @@ class Intensity(StrEnum):
 
     RANGE = "range"
     PERCENTILE = "percentile"
+    EQUALISED = "equalised"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,8 @@ class InputConfig:
             the shape of the picture and makes it as large as fits.
         zoom: How much larger than what fits the picture is made; above 1 the network sees its middle alone.
         intensity: ``range``: bytes, or the least to the largest value of each other picture, become 0..1;
-            ``percentile``: the 1st to 99th percentile of each picture do.
+            ``percentile``: the 1st to 99th percentile of each picture do; ``equalised``: contrast is made alike all
+            over the shown part (CLAHE), for pictures that are bright near a coil or a transducer.
         with_axis: Whether a second channel tells the row, from 1 at the top to -1: the velocity of a display on a
             fixed grid.
     """
@@ -104,6 +106,15 @@ class Placement:
         scaled = F.interpolate(pixels[None], self.scaled, mode="bilinear", antialias=True, align_corners=False)[0]
         return _centred(scaled, self.canvas)
 
+    def shown(self) -> tuple[slice, slice]:
+        """Rows and columns of the picture that reach the canvas, and two more on each side."""
+        spans = []
+        for own, scaled, canvas in zip(self.picture, self.scaled, self.canvas, strict=True):
+            beside = max(0, (scaled - canvas) // 2) * own / scaled
+            first, last = max(0, int(beside) - 2), min(own, own - int(beside) + 2)
+            spans.append(slice(first, last))
+        return spans[0], spans[1]
+
     def labels(self, labels: Tensor) -> Tensor:
         """(H, W) class numbers on the canvas, background around them."""
         scaled = F.interpolate(labels[None, None].float(), self.scaled, mode="nearest-exact")[0]
@@ -133,6 +144,36 @@ class Placement:
     def _shift4(self) -> Tensor:
         top, left = ((canvas - size) // 2 for canvas, size in zip(self.canvas, self.scaled, strict=True))
         return torch.tensor([left, top, left, top], dtype=torch.float32)
+
+
+def network_picture(sample: Sample, config: InputConfig) -> Tensor:
+    """(C, H, W) what a network sees of a sample, the row channel left out: floats in 0..1 on the canvas.
+
+    Raises:
+        ItemError: If its channels or its missing spacing do not fit the input.
+    """
+    where = Placement.of(sample, config)
+    if config.intensity is not Intensity.EQUALISED:
+        return where.image(unit_pixels(sample.pixels, config))
+    values = _in_channels(np.array(sample.pixels, dtype=np.float32), config.channels)
+    rows, columns = where.shown()
+    values[:, rows, columns] = _equalised(values[:, rows, columns])
+    return where.image(torch.from_numpy(values)).clamp(0, 1)
+
+
+def _equalised(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each channel with contrast-limited adaptive histogram equalisation; an even one is 0.
+
+    References:
+        Zuiderveld, Contrast Limited Adaptive Histogram Equalization, Graphics Gems IV, 1994.
+    """
+    from skimage.exposure import equalize_adapthist
+
+    low, high = values.min(), values.max()
+    if high <= low:
+        return np.zeros_like(values)
+    unit = ((values - low) / (high - low)).astype(np.float64)
+    return np.stack([equalize_adapthist(one) for one in unit]).astype(np.float32)
 
 
 def unit_pixels(pixels: Pixels, config: InputConfig) -> Tensor:

@@ -75,14 +75,22 @@ class SplitConfig:
         validation, test: Shares of the groups, at least one group each where above 0.
         seed: Fixes the choice.
         test_groups: Names of the test groups; overrides ``test``.
+        folds, fold: With 2 or more folds the test part is fold number ``fold``, from 0, of a cross-validation:
+            every group is in the test part of exactly one of them; overrides ``test``.
     """
 
     validation: float = 0.15
     test: float = 0.25
     seed: int = 0
     test_groups: tuple[str, ...] = ()
+    folds: int = 0
+    fold: int = 0
 
     def __post_init__(self) -> None:
+        if self.folds and not (self.folds > 1 and 0 <= self.fold < self.folds):
+            raise UsageError(
+                f"a cross-validation has 2 or more folds, numbered from 0, got fold {self.fold} of {self.folds}"
+            )
         if not (0 <= self.validation < 1 and 0 <= self.test < 1 and self.validation + self.test < 1):
             raise UsageError(
                 f"a split needs shares of 0 or more that leave some training groups, got validation "
@@ -126,7 +134,7 @@ def _drawn_parts(groups: Sequence[str], config: SplitConfig) -> dict[str, Split]
     if unknown:
         raise UsageError(f"no group is called {', '.join(unknown)}; there are {', '.join(groups[:20])}")
     order = [str(name) for name in np.random.default_rng(config.seed).permutation(np.array(groups))]
-    test = list(config.test_groups) or order[: _count(config.test, len(groups))]
+    test = list(config.test_groups) or _test_groups(order, config)
     rest = [name for name in order if name not in test]
     validation = rest[: _count(config.validation, len(groups))]
     if len(rest) <= len(validation):
@@ -136,6 +144,10 @@ def _drawn_parts(groups: Sequence[str], config: SplitConfig) -> dict[str, Split]
         )
     parts = dict.fromkeys(groups, Split.TRAIN)
     return parts | dict.fromkeys(validation, Split.VALIDATION) | dict.fromkeys(test, Split.TEST)
+
+
+def _test_groups(order: list[str], config: SplitConfig) -> list[str]:
+    return order[config.fold :: config.folds] if config.folds else order[: _count(config.test, len(order))]
 
 
 def _count(share: float, groups: int) -> int:

@@ -7,7 +7,7 @@ a run that was killed and resumed ends with the weights of one that was not.
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,7 @@ def fit(  # noqa: PLR0913 - the whole of a training run in one place
     checkpoint: CheckpointFile | None = None,
     log_dir: Path | None = None,
     on_progress: ProgressCallback | None = None,
+    afterwards: Callable[[], None] | None = None,
 ) -> TrainingSummary:
     """Train a network in place; it ends in evaluation mode, on the CPU, with the weights of the best epoch.
 
@@ -75,6 +76,7 @@ def fit(  # noqa: PLR0913 - the whole of a training run in one place
         checkpoint: File to save each epoch to and to resume from; it is deleted at the end unless it is to be kept.
         log_dir: Folder for TensorBoard; None writes no log.
         on_progress: Told after each step.
+        afterwards: What is still to be learnt once the weights are the best ones; the checkpoint stays until it is.
 
     Returns:
         What was done.
@@ -94,6 +96,8 @@ def fit(  # noqa: PLR0913 - the whole of a training run in one place
         _run_lightning(run, plan, callbacks, log_dir)
     network.cpu().eval()
     run.load_best()
+    if afterwards is not None:
+        afterwards()
     if checkpoint is not None and not checkpoint.is_kept:
         checkpoint.delete()
     return TrainingSummary(

@@ -50,6 +50,18 @@ def test_the_split_of_the_data_set_is_kept_and_named_test_groups_too():
     assert [name for name, part in named.items() if part is Split.TEST] == ["2"]
 
 
+def test_in_a_cross_validation_every_group_is_tested_once():
+    samples = sample_set([f"p{number % 7}" for number in range(20)])
+    tested = []
+    for fold in range(3):
+        parts = parts_of(samples, SplitConfig(folds=3, fold=fold, seed=4))
+        assert set(parts.values()) == set(Split)
+        tested += [one.name for one in samples.samples if parts[one.name] is Split.TEST]
+    assert sorted(tested) == sorted(one.name for one in samples.samples)
+    with pytest.raises(UsageError, match="got fold 3 of 3"):
+        SplitConfig(folds=3, fold=3)
+
+
 @pytest.mark.parametrize(
     ("samples", "config", "words"),
     [

@@ -1,5 +1,9 @@
+import io
+import re
+
 import pytest
 import torch
+import torchvision
 
 from echomine.domain.errors import ArtifactError
 from echomine.models.registry import create
@@ -46,3 +50,54 @@ def test_pretrained_weights_of_another_family_are_refused():
             create("resnet18", classes=4, in_channels=3),
             weights_to_bytes(create("spectral_net", classes=4, in_channels=3)),
         )
+
+
+def pth(held: object, *, legacy: bool = False) -> bytes:
+    stream = io.BytesIO()
+    torch.save(held, stream, _use_new_zipfile_serialization=not legacy)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_pth_of_torchvision_is_a_start(legacy):
+    source = torchvision.models.shufflenet_v2_x0_5(num_classes=10).eval()
+    target = create("shufflenet_v2_x0_5", classes=10, in_channels=3).eval()
+    assert load_pretrained(target, pth(source.state_dict(), legacy=legacy)) == ()
+    picture = torch.rand(1, 3, 64, 64)
+    assert torch.equal(source(picture), target(picture))
+
+
+def test_the_old_names_of_densenet_are_known():
+    network = create("densenet121", classes=3, in_channels=3)
+    own = network.state_dict()
+    old = {re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", name): value + 1 for name, value in own.items()}
+    assert "features.denseblock1.denselayer1.norm.1.weight" in old
+    assert load_pretrained(network, pth(old)) == ()
+
+
+class Runs:
+    """What a malicious file would hold: unpickling it calls a function."""
+
+    def __reduce__(self):
+        return (print, ("code of the file ran",))
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize("held", [Runs(), {"conv.weight": Runs()}])
+def test_no_code_of_a_pth_runs(held, legacy, capsys):
+    network = create("shufflenet_v2_x0_5", classes=3, in_channels=1)
+    with pytest.raises(ArtifactError, match="more than tensors by name"):
+        load_pretrained(network, pth(held, legacy=legacy))
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("held", [[1, 2], {"epoch": 3}])
+def test_a_pth_without_tensors_is_told(held):
+    with pytest.raises(ArtifactError, match="no tensors by name"):
+        load_pretrained(create("shufflenet_v2_x0_5", classes=3, in_channels=1), pth(held))
+
+
+def test_what_does_not_fit_is_named():
+    source = torchvision.models.shufflenet_v2_x0_5()
+    with pytest.raises(ArtifactError, match=r"missing, such as conv1.*unknown, such as conv1\.0\.weight"):
+        load_pretrained(create("resnet18", classes=4, in_channels=3), pth(source.state_dict()))

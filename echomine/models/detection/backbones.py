@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.detection.backbone_utils import mobilenet_backbone, resnet_fpn_backbone
 from torchvision.models.vgg import make_layers
-from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign, roi_pool
+from torchvision.ops import FeaturePyramidNetwork, FrozenBatchNorm2d, MultiScaleRoIAlign, roi_pool
+from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from echomine.models.classification.first_layer import replace_first_convolution
 from echomine.models.classification.vgg import STAGES, vgg_layers
@@ -78,8 +79,17 @@ def make_backbone(config: DetectorConfig, *, in_channels: int) -> nn.Module:
         else partial(resnet_fpn_backbone, trainable_layers=_ALL_LAYERS["resnet"])
     )
     network = build(backbone_name=name, weights=None, norm_layer=norm)
+    if config.pyramid != network.out_channels:
+        _set_pyramid(network, config.pyramid)
     replace_first_convolution(network, in_channels)
     return network
+
+
+def _set_pyramid(network: Any, channels: int) -> None:  # noqa: ANN401 - torchvision's BackboneWithFPN
+    """Give torchvision's backbone a pyramid of other than its 256 channels."""
+    before = [block[0].in_channels for block in network.fpn.inner_blocks]
+    network.fpn = FeaturePyramidNetwork(before, channels, extra_blocks=LastLevelMaxPool())
+    network.out_channels = channels
 
 
 def picture_statistics(in_channels: int) -> dict[str, tuple[float, ...]]:

@@ -35,6 +35,8 @@ class DetectorConfig:
         norm: Normalisation of the backbone; frozen only with weights of ImageNet. VGG-16 has none.
         min_size, max_size: Pictures are resized so that the shorter side is ``min_size``, the longer at most
             ``max_size``.
+        pyramid: Channels of the feature pyramid and of what looks at it; fewer than torchvision's 256 make a detector
+            that is quick without a GPU.
         hidden: Units of the box head: 1024, and 4096 with dropout for VGG-16 where 0 takes the backbone's own.
         anchor_sizes: Side lengths of anchors in pixels of the resized picture, smallest first: one a level of a
             pyramid, or all on one map.
@@ -49,6 +51,7 @@ class DetectorConfig:
     norm: Normalisation = Normalisation.BATCH
     min_size: int = 800
     max_size: int = 1333
+    pyramid: int = 256
     hidden: int = 0
     anchor_sizes: tuple[int, ...] = (32, 64, 128, 256, 512)
     score_threshold: float = 0.05
@@ -60,7 +63,7 @@ class DetectorConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "backbone", Backbone(self.backbone))
         object.__setattr__(self, "norm", Normalisation(self.norm))
-        check_counts(detections=self.detections, proposals=self.proposals, rois=self.rois)
+        check_counts(pyramid=self.pyramid, detections=self.detections, proposals=self.proposals, rois=self.rois)
         if not 0 < self.min_size <= self.max_size or not self.anchor_sizes:
             raise ConfigurationError(
                 f"a detector needs 0 < min_size <= max_size and anchor sizes, got {self.min_size}, {self.max_size} and "

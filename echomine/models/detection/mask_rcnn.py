@@ -16,7 +16,6 @@ from echomine.models.detection.config import Backbone, DetectorConfig
 from echomine.models.detection.faster_rcnn import PUBLISHED_CONFIG, detector_parts, rehearse
 from echomine.models.entries import NetworkEntry, PublishedForm, Task
 
-_MASK_CHANNELS = 256
 _MASK_POOLED = 14
 
 
@@ -33,8 +32,8 @@ def mask_rcnn(config: DetectorConfig, *, classes: int, in_channels: int) -> nn.M
     network: nn.Module = MaskRCNN(
         **parts,
         mask_roi_pool=pyramid_pool(_MASK_POOLED),
-        mask_head=MaskRCNNHeads(channels, (_MASK_CHANNELS,) * 4, 1),
-        mask_predictor=MaskRCNNPredictor(_MASK_CHANNELS, _MASK_CHANNELS, classes),
+        mask_head=MaskRCNNHeads(channels, (channels,) * 4, 1),
+        mask_predictor=MaskRCNNPredictor(channels, channels, classes),
     )
     return network
 
