@@ -22,7 +22,6 @@ class Intensity(StrEnum):
 
     RANGE = "range"
     PERCENTILE = "percentile"
-    EQUALISED = "equalised"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +35,8 @@ class InputConfig:
             the shape of the picture and makes it as large as fits.
         zoom: How much larger than what fits the picture is made; above 1 the network sees its middle alone.
         intensity: ``range``: bytes, or the least to the largest value of each other picture, become 0..1;
-            ``percentile``: the 1st to 99th percentile of each picture do; ``equalised``: contrast is made alike all
-            over the shown part (CLAHE), for pictures that are bright near a coil or a transducer.
+            ``percentile``: the 1st to 99th percentile of the shown part do, so that what is bright outside it, such as
+            the chest wall beside a heart, does not make it dark.
         with_axis: Whether a second channel tells the row, from 1 at the top to -1: the velocity of a display on a
             fixed grid.
     """
@@ -107,13 +106,12 @@ class Placement:
         return _centred(scaled, self.canvas)
 
     def shown(self) -> tuple[slice, slice]:
-        """Rows and columns of the picture that reach the canvas, and two more on each side."""
-        spans = []
-        for own, scaled, canvas in zip(self.picture, self.scaled, self.canvas, strict=True):
-            beside = max(0, (scaled - canvas) // 2) * own / scaled
-            first, last = max(0, int(beside) - 2), min(own, own - int(beside) + 2)
-            spans.append(slice(first, last))
-        return spans[0], spans[1]
+        """Rows and columns of the picture that reach the canvas."""
+        rows, columns = (
+            int(max(0, scaled - canvas) // 2 * own / scaled)
+            for own, scaled, canvas in zip(self.picture, self.scaled, self.canvas, strict=True)
+        )
+        return slice(rows, self.picture[0] - rows), slice(columns, self.picture[1] - columns)
 
     def labels(self, labels: Tensor) -> Tensor:
         """(H, W) class numbers on the canvas, background around them."""
@@ -153,35 +151,20 @@ def network_picture(sample: Sample, config: InputConfig) -> Tensor:
         ItemError: If its channels or its missing spacing do not fit the input.
     """
     where = Placement.of(sample, config)
-    if config.intensity is not Intensity.EQUALISED:
-        return where.image(unit_pixels(sample.pixels, config))
-    values = _in_channels(np.array(sample.pixels, dtype=np.float32), config.channels)
-    rows, columns = where.shown()
-    values[:, rows, columns] = _equalised(values[:, rows, columns])
-    return where.image(torch.from_numpy(values)).clamp(0, 1)
+    return where.image(unit_pixels(sample.pixels, config, where.shown()))
 
 
-def _equalised(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Each channel with contrast-limited adaptive histogram equalisation; an even one is 0.
-
-    References:
-        Zuiderveld, Contrast Limited Adaptive Histogram Equalization, Graphics Gems IV, 1994.
-    """
-    from skimage.exposure import equalize_adapthist
-
-    low, high = values.min(), values.max()
-    if high <= low:
-        return np.zeros_like(values)
-    unit = ((values - low) / (high - low)).astype(np.float64)
-    return np.stack([equalize_adapthist(one) for one in unit]).astype(np.float32)
-
-
-def unit_pixels(pixels: Pixels, config: InputConfig) -> Tensor:
-    """Pixels (C, H, W) as floats in 0..1, in the channels of the input."""
+def unit_pixels(
+    pixels: Pixels, config: InputConfig, shown: tuple[slice, slice] = (slice(None), slice(None))
+) -> Tensor:
+    """Pixels (C, H, W) as floats in 0..1, in the channels of the input; percentiles are those of the shown part."""
     values = _in_channels(np.asarray(pixels, dtype=np.float32), config.channels)
-    if pixels.dtype == np.uint8 and config.intensity is Intensity.RANGE:
-        return torch.from_numpy(values / 255)
-    low, high = np.percentile(values, _PERCENTILES if config.intensity is Intensity.PERCENTILE else (0.0, 100.0))
+    if config.intensity is Intensity.PERCENTILE:
+        low, high = np.percentile(values[:, shown[0], shown[1]], _PERCENTILES)
+    elif pixels.dtype == np.uint8:
+        low, high = 0.0, 255.0
+    else:
+        low, high = values.min(), values.max()
     return torch.from_numpy(((values - low) / max(float(high - low), 1e-6)).clip(0, 1).astype(np.float32))
 
 
