@@ -154,9 +154,7 @@ def network_picture(sample: Sample, config: InputConfig) -> Tensor:
     return where.image(unit_pixels(sample.pixels, config, where.shown()))
 
 
-def unit_pixels(
-    pixels: Pixels, config: InputConfig, shown: tuple[slice, slice] = (slice(None), slice(None))
-) -> Tensor:
+def unit_pixels(pixels: Pixels, config: InputConfig, shown: tuple[slice, slice] = (slice(None), slice(None))) -> Tensor:
     """Pixels (C, H, W) as floats in 0..1, in the channels of the input; percentiles are those of the shown part."""
     values = _in_channels(np.asarray(pixels, dtype=np.float32), config.channels)
     if config.intensity is Intensity.PERCENTILE:
