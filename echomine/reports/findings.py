@@ -79,7 +79,9 @@ def _read_sentence(
     mentions = join_grades(tokens, mentions, lexicon.lists)
     view = SentenceView(tokens, mentions, lexicon.lists, (sentence.first, sentence.last), context)
     statements = SentenceReader(view).statements() if mentions else []
-    scopes = find_scopes(tokens, mentions, lexicon.lists, sentence.first, sentence.last) if statements else []
+    if not statements:
+        return ReadSentence(sentence, view, ()), _context_after(view, statements)
+    scopes = find_scopes(tokens, mentions, lexicon.lists, sentence.first, sentence.last)
     gone = replaced_lesions(view, statements, scopes)
     made = ((_finding(tokens, sentence, statement, scopes, gone), statement) for statement in statements)
     kept = [(finding, statement) for finding, statement in made if finding is not None]

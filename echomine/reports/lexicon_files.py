@@ -21,6 +21,8 @@ RecordT = TypeVar("RecordT", "Measure", "Unit", "Other", "Attribute")
 class Kind(StrEnum):
     """What a term stands for."""
 
+    __hash__ = str.__hash__  # sets of kinds are asked at every mention: the hash of an enum is slow
+
     VALVE = "valve"
     LESION = "lesion"
     SEVERITY = "severity"

@@ -19,6 +19,8 @@ from echomine.reports.mentions import Mention
 from echomine.reports.normal_valves import normal_statements
 from echomine.reports.sentence_view import Rule, SentenceView, Statement
 
+_SILENT = frozenset({Kind.FILLER, Kind.STRUCTURE, Kind.STOP, Kind.PSEUDO, Kind.BOUND})
+_SPEAKING = frozenset({Kind.LESION, Kind.NORMAL, Kind.ANAPHORA})
 _NEVER_CARRIED = frozenset({"endocarditis"})
 _UNGRADED = frozenset({Disease.PROSTHESIS, Disease.VEGETATION})
 
@@ -35,6 +37,8 @@ class SentenceReader:
         heading = self.view.context.heading
         if heading is not None and not any(m.kind is Kind.LESION for m in self.view.mentions):
             return self._listed_below(heading, self.view.first)
+        if self._says_nothing():
+            return []
         found: list[Statement] = []
         for mention in self.view.mentions:
             if mention.kind is Kind.LESION:
@@ -43,10 +47,19 @@ class SentenceReader:
                 found = self._graded_together(found, made)
             elif mention.kind is Kind.NORMAL:
                 made = normal_statements(self.view, mention)
+            elif mention.kind in _SILENT:
+                continue
             else:
                 made = elliptical_statements(self.view, mention, found)
             found.extend(made)
         return found
+
+    def _says_nothing(self) -> bool:
+        """Whether no word of the sentence can make a statement, which is so of most sentences."""
+        view = self.view
+        if not _SPEAKING.isdisjoint([mention.kind for mention in view.mentions]):
+            return False
+        return not view.context.said or view.lists.now.isdisjoint(view.words[view.first : view.last + 1])
 
     def _graded_together(self, found: list[Statement], made: list[Statement]) -> list[Statement]:
         """The statements so far; the last takes the grade of a list that it opens: ``MR and TR are mild``."""

@@ -12,6 +12,7 @@ from echomine.reports.scanning import Tokens
 
 ALL_VALVES: tuple[str, ...] = tuple(Valve)
 _OWN_VALVE = frozenset({Kind.LESION, Kind.STRUCTURE})
+_NO_TOKENS: frozenset[int] = frozenset()
 _HEADING_MARKS = frozenset({",", ":", "-", "–"})
 _CLAUSE_ENDS = frozenset({",", ";", ".", ":"})
 _SAID = frozenset({Kind.SEVERITY, Kind.CUE, Kind.LESION, Kind.NORMAL})
@@ -227,6 +228,8 @@ class SentenceView:
 def _list_phrases(words: Sequence[str], lists: WordLists, span: tuple[int, int]) -> frozenset[int]:
     """The tokens of a sentence that belong to phrases such as ``as well as``."""
     by_first = _split(lists.list_phrases)
+    if by_first.keys().isdisjoint(words[span[0] : span[1] + 1]):
+        return _NO_TOKENS
     found: set[int] = set()
     for place in range(span[0], span[1] + 1):
         for phrase in by_first.get(words[place], ()):

@@ -1,6 +1,7 @@
 """Dictation that takes back what was just said: ``mild, correction, moderate``."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import takewhile
 
 from echomine.reports.lexicon_files import Kind, Lexicon
@@ -18,13 +19,19 @@ def without_corrected(tokens: Tokens, lexicon: Lexicon) -> Tokens:
     What follows a correction says which word is replaced: a grade the last grade, a valve the last valve; all that
     is said again goes with it. A correction stands after a comma, or it is none (``correction of the stenosis``).
     """
-    phrases = [phrase.split() for phrase in sorted(lexicon.lists.corrections)]
-    if frozenset(phrase[0] for phrase in phrases).isdisjoint(tokens.words):
+    firsts, phrases = _split(lexicon.lists.corrections)
+    if firsts.isdisjoint(tokens.words):
         return tokens
     dropped: set[int] = set()
     for first, last in _corrections(tokens, phrases):
         dropped.update(_taken_back(tokens, lexicon, first, last))
     return without_tokens(tokens, frozenset(dropped)) if dropped else tokens
+
+
+@cache
+def _split(corrections: frozenset[str]) -> tuple[frozenset[str], list[list[str]]]:
+    phrases = [phrase.split() for phrase in sorted(corrections)]
+    return frozenset(phrase[0] for phrase in phrases), phrases
 
 
 def _corrections(tokens: Tokens, phrases: Sequence[Sequence[str]]) -> Iterator[tuple[int, int]]:
