@@ -1,7 +1,7 @@
 """Reports in DICOM: the text of structured reports (SR), and encapsulated PDF documents."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from echomine.archive.report_pdf import pdf_text
@@ -17,6 +17,7 @@ Row = Mapping[str, Any]
 STRUCTURED_REPORTS = "1.2.840.10008.5.1.4.1.1.88."
 ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 DEFLATED = "1.2.840.10008.1.2.1.99"
+_LONGEST_ENTRY = 3
 MAX_ITEMS, MAX_DEPTH = 20_000, 30
 """Content items of one structured report, and how deep they may nest."""
 
@@ -24,8 +25,8 @@ MAX_ITEMS, MAX_DEPTH = 20_000, 30
 def dicom_row(data: bytes, *, max_characters: int) -> Row:
     """The report of a DICOM file.
 
-    Of a structured report, each text becomes a line, each number a line with its name and unit, each container a
-    heading; the names of persons that observed or verified it are not taken.
+    Of a structured report, each text becomes a line, each number a line with its site, name and unit, each container
+    a heading; the names of persons that observed or verified it are not taken.
 
     Raises:
         ItemError: ``broken_dicom``, ``deflated``, ``wrong_modality`` for any other kind of DICOM file, ``too_large``,
@@ -92,27 +93,54 @@ def _text(dataset: "Dataset", max_characters: int) -> str:
 
 def _lines(dataset: "Dataset") -> Iterator[str]:
     """Lines of the content tree, depth first, without recursion: a hostile file may nest without end."""
-    waiting = [(item, 1) for item in reversed(dataset.get("ContentSequence") or ())]
+    waiting = [(item, 1, "") for item in reversed(dataset.get("ContentSequence") or ())]
     seen = 0
     while waiting:
-        item, depth = waiting.pop()
+        item, depth, site = waiting.pop()
         seen += 1
         if seen > MAX_ITEMS or depth > MAX_DEPTH:
             raise ItemError(Reason.TOO_LARGE, "the structured report has more items than is safe to read")
-        line = _line(item)
+        children = item.get("ContentSequence") or ()
+        site = _modifier(children, "finding site") or site
+        line = _line(item, f"{site} {_direction(children)}".strip())
         if line:
             yield line
-        waiting += [(child, depth + 1) for child in reversed(item.get("ContentSequence") or ())]
+        waiting += [(child, depth + 1, site) for child in reversed(children) if not _is_modifier(child)]
 
 
-def _line(item: "Dataset") -> str:
+def _is_modifier(item: "Dataset") -> bool:
+    return _stated(item, "RelationshipType") == "HAS CONCEPT MOD"
+
+
+def _modifier(children: Iterable["Dataset"], name: str) -> str:
+    """The value of the modifier of a name: where a measurement was taken, which way the blood flowed."""
+    modifiers = [child for child in children if _is_modifier(child)]
+    return next((_code(child) for child in modifiers if _meaning(child, "ConceptNameCodeSequence").lower() == name), "")
+
+
+def _direction(children: Iterable["Dataset"]) -> str:
+    """``Regurgitant Flow`` where a flow was measured that ran backwards; forward flow needs no word."""
+    direction = _modifier(children, "flow direction")
+    return direction if direction.lower().startswith("regurgitant") else ""
+
+
+def _line(item: "Dataset", place: str) -> str:
+    """One content item in words; ``place`` (site and direction) goes before its name where that lacks it."""
     kind, name = _stated(item, "ValueType"), _meaning(item, "ConceptNameCodeSequence")
     if kind == "CONTAINER":
         return f"{name.upper()}:" if name else ""
     value = {"TEXT": _written, "NUM": _number, "CODE": _code}.get(kind, _nothing)(item)
     if not value:
         return ""
-    return value if not name or (kind == "TEXT" and len(value.split()) > 3) else f"{name}: {value}"
+    if not name or (kind == "TEXT" and len(value.split()) > _LONGEST_ENTRY):
+        return value
+    return f"{_placed(name, place)}: {value}"
+
+
+def _placed(name: str, place: str) -> str:
+    said = frozenset(name.lower().split())
+    missing = [word for word in place.split() if word.lower() not in said]
+    return " ".join([*missing, name])
 
 
 def _written(item: "Dataset") -> str:

@@ -26,6 +26,11 @@ _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}\W")
 _ESCAPE = re.compile(r"\\([^\\\n]{1,64})\\")
 _HEADINGS = {"IMP": "IMPRESSION", "GDT": "FINDINGS", "59776-5": "FINDINGS", "19005-8": "IMPRESSION"}
 """Suffixes of an observation's code, and codes of LOINC, that say which part of a report it is."""
+_TITLES = frozenset(
+    {"FINDINGS", "IMPRESSION", "IMPRESSIONS", "CONCLUSION", "CONCLUSIONS", "SUMMARY", "INTERPRETATION", "INDICATION"}
+    | {"INDICATIONS", "REASON FOR STUDY", "REASON FOR EXAM", "CLINICAL HISTORY", "HISTORY", "COMPARISON", "TECHNIQUE"}
+)
+"""Names of observations that are headings of a report."""
 
 
 def hl7_rows(data: bytes, *, max_characters: int) -> Iterator[Row | ItemError]:
@@ -160,7 +165,8 @@ def _document(segment: Any, max_characters: int) -> str:  # noqa: ANN401
 def _heading(segment: Any) -> str:  # noqa: ANN401
     """The part of the report that an observation is, where its code says so: ``59776-5&GDT^Procedure findings``."""
     code, _, suffix = _field(segment, 3, part=1).partition("&")
-    return _HEADINGS.get(suffix) or _HEADINGS.get(code, "")
+    title = _unescaped(_field(segment, 3, part=2)).strip(" :").upper()
+    return _HEADINGS.get(suffix) or _HEADINGS.get(code, "") or (title if title in _TITLES else "")
 
 
 def _name(segment: Any) -> str:  # noqa: ANN401

@@ -140,6 +140,8 @@ class WordLists:
     relatives: frozenset[str] = frozenset()
     recalled: frozenset[str] = frozenset()
     remaining: frozenset[str] = frozenset()
+    regurgitant: frozenset[str] = frozenset()
+    flow_words: frozenset[str] = frozenset()
     finite: frozenset[str] = frozenset()
     seen: frozenset[str] = frozenset()
     new_item: frozenset[str] = frozenset()

@@ -47,7 +47,7 @@ def measurements_of(tokens: Tokens, view: SentenceView, lexicon: Lexicon) -> lis
     taken: set[int] = set()
     found = []
     for quantity in _quantities(tokens, view, lexicon):
-        made = _measurement(tokens, view, quantity, names, taken)
+        made = _measurement(tokens, view, lexicon, quantity, names, taken)
         if made is not None:
             found.append(made)
     return found
@@ -172,7 +172,7 @@ def _after_reference_range(view: SentenceView, index: int) -> int:
 
 
 def _measurement(
-    tokens: Tokens, view: SentenceView, quantity: Quantity, names: list[_Name], taken: set[int]
+    tokens: Tokens, view: SentenceView, lexicon: Lexicon, quantity: Quantity, names: list[_Name], taken: set[int]
 ) -> Measurement | None:
     for position, name in _candidates(view, quantity, names, taken):
         for measure in name.measures:
@@ -181,9 +181,10 @@ def _measurement(
                 continue
             taken.add(position)
             first, last = min(name.first, quantity.first), max(name.last, quantity.last)
-            valve = measure.valve or _valve_of(view, name, quantity)
+            backward = _regurgitant_word(view, name)
+            valve = measure.valve or _valve_held(backward, lexicon) or _valve_of(view, name, quantity)
             return Measurement(
-                name=_specific(measure.name, valve),
+                name=_specific(measure.name, valve, of_regurgitation=bool(backward)),
                 value=read[0],
                 unit=read[1],
                 valve=Valve(valve) if valve else None,
@@ -311,8 +312,27 @@ def _nearest(view: SentenceView, mentions: list[Mention]) -> str | None:
     return None
 
 
-def _specific(name: str, valve: str) -> str:
-    """``valve_area`` is ``ava`` at the aortic and ``mva`` at the mitral valve."""
+def _regurgitant_word(view: SentenceView, name: _Name) -> str:
+    """The word just before a name that says whose flow is measured (``AR`` peak velocity), or ``""``."""
+    before = view.words[max(view.first, name.first - 2) : name.first]
+    if before and before[-1] in view.lists.flow_words:
+        before.pop()
+    return before[-1] if before and before[-1] in view.lists.regurgitant else ""
+
+
+def _valve_held(word: str, lexicon: Lexicon) -> str:
+    """The valve that an abbreviation such as ``AR`` holds, or ``""``."""
+    phrases = lexicon.phrases.get(word)
+    return phrases.alone.valve if phrases is not None and phrases.alone is not None else ""
+
+
+def _specific(name: str, valve: str, *, of_regurgitation: bool = False) -> str:
+    """``valve_area`` is ``ava`` at the aortic and ``mva`` at the mitral valve; a leak's velocity is no stenosis's.
+
+    The tricuspid valve's peak velocity is that of its leak, however it is called.
+    """
+    if of_regurgitation and valve != Valve.TRICUSPID:
+        return {"vmax": "regurgitant_velocity", "peak_gradient": "regurgitant_gradient"}.get(name, name)
     if name == "valve_area":
         return {"aortic": "ava", "mitral": "mva"}.get(valve, name)
     return name

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 NO_BREAK, LINE_BREAK, BLANK_LINE = 0, 1, 2
 
-_TOKEN = re.compile(r"\.{4,}|\n[ \t\r\f\v]*\n\s*|\n|[^\W\d_]+\d*(?:['’][^\W\d_]+)?|\d+(?:[.,]\d+)*\+?|[^\w\s]")
+_TOKEN = re.compile(
+    r"\.{4,}|\n[ \t\r\f\v]*\n\s*|\n|[^\W\d_]+\d*(?:['’][^\W\d_]+)?|\d+(?:[.,]\d+)*\+?"
+    r"|(?<![\w.])\.\d+|[^\w\s]"
+)
 _ROUND = {"[": "(", "]": ")"}
 _LEADER = "...."
 _DASHES = frozenset("-‐‑–")
@@ -56,13 +59,20 @@ def scan(text: str) -> Tokens:
                 continue
             if word in _DASHES and _joins(text, start, end):
                 continue
-            word = ":" if word.startswith(_LEADER) else _ROUND.get(word, word)
+            word = _mark(word)
         words.append(word)
         starts.append(start)
         ends.append(end)
         breaks.append(pending)
         pending = NO_BREAK
     return Tokens(text=text, words=words, starts=starts, ends=ends, breaks=breaks)
+
+
+def _mark(word: str) -> str:
+    """A mark as the readers know it; ``.6`` is ``0.6``."""
+    if word[0] == "." and len(word) > 1:
+        return ":" if word.startswith(_LEADER) else f"0{word}"
+    return _ROUND.get(word, word)
 
 
 def without_tokens(tokens: Tokens, dropped: frozenset[int]) -> Tokens:

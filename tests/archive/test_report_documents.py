@@ -88,6 +88,13 @@ def test_an_oru_message(tmp_path):
     assert "MRN-7" not in repr(entry)
 
 
+def test_names_of_observations_are_headings_where_they_name_a_part(tmp_path):
+    lines = ["OBX|1|TX|F^Findings||Mild AS.", "OBX|2|TX|I^Impression:||Mild AS, mild MR.", "OBX|3|TX|X^Echo||Done."]
+    message = "\r".join(["MSH|^~\\&|E|H|||20200131||ORU^R01|1|P|2.5", "OBR|1||F-9|93306", *lines])
+    entry = only(stored(tmp_path, "n.hl7", message))
+    assert entry.text.splitlines() == ["FINDINGS:", "Mild AS.", "IMPRESSION:", "Mild AS, mild MR.", "Done."]
+
+
 def test_a_batch_in_mllp_frames_with_a_message_that_is_no_report(tmp_path):
     other = "MSH|^~\\&|A|B|C|D|2020||ADT^A08|2|P|2.5\rPID|1||M"
     framed = b"FHS|^~\\&|\rBHS|^~\\&|\r" + b"\x0b" + ORU.encode() + b"\x1c\r\x0b" + other.encode() + b"\x1c\rBTS|2\r"
@@ -281,6 +288,29 @@ def test_a_structured_report(tmp_path):
     ]
     assert (entry.name, entry.patient_id, entry.study_uid) == ("1.2.5", "MRN-7", "1.2.840.1")
     assert entry.performed == date(2020, 1, 31)
+
+
+def modifier(name, value):
+    return content("CODE", name, RelationshipType="HAS CONCEPT MOD", ConceptCodeSequence=[coded(value)])
+
+
+def test_where_a_number_was_measured_and_which_way_the_blood_ran(tmp_path):
+    backwards = content("NUM", "Peak Velocity", MeasuredValueSequence=[measured("4.1", "m/s")])
+    backwards.ContentSequence = [modifier("Flow Direction", "Regurgitant Flow")]
+    group = content("CONTAINER", "Measurement Group", ContentSequence=[
+        content("NUM", "Peak Velocity", MeasuredValueSequence=[measured("2.1", "m/s")]),
+        content("NUM", "Aortic Valve Area", MeasuredValueSequence=[measured("1.6", "cm2")]),
+        backwards,
+    ])  # fmt: skip
+    findings = content("CONTAINER", "Findings", ContentSequence=[modifier("Finding Site", "Aortic Valve"), group])
+    entry = only(stored(tmp_path, "s.dcm", dicom(ContentSequence=[findings])))
+    assert entry.text.splitlines() == [
+        "FINDINGS:",
+        "MEASUREMENT GROUP:",
+        "Aortic Valve Peak Velocity: 2.1 m/s",
+        "Aortic Valve Area: 1.6 cm2",
+        "Aortic Valve Regurgitant Flow Peak Velocity: 4.1 m/s",
+    ]
 
 
 def test_an_encapsulated_pdf(tmp_path):

@@ -40,6 +40,16 @@ def read(text):
         ("Deceleration time of 0.21 seconds.", [("dt", 210, "ms", "")]),
         ("A 0.6 x 0.8 cm vegetation on 3/4/2009. Ejection fraction 240%.", []),
         ("The posterior wall is 11.", [("pwd", 1.1, "cm", "")]),
+        (
+            "EROA of .3 cm2, valve area is .8 square centimeters.",
+            [("eroa", 0.3, "cm2", ""), ("valve_area", 0.8, "cm2", "")],
+        ),
+        ("Aortic regurgitation peak velocity 4.1 m/s.", [("regurgitant_velocity", 4.1, "m/s", "aortic")]),
+        (
+            "AR Vmax 4.2 m/s. MR peak gradient 90 mmHg.",
+            [("regurgitant_velocity", 4.2, "m/s", "aortic"), ("regurgitant_gradient", 90, "mmHg", "mitral")],
+        ),
+        ("Tricuspid valve regurgitant peak velocity 2.8 m/s.", [("vmax", 2.8, "m/s", "tricuspid")]),
         ("", []),
     ],
 )
