@@ -34,7 +34,6 @@ from echomine.learning.images import Images, device_of, network_input, to_tensor
 from echomine.learning.precision import uses_bf16
 from echomine.learning.training import ProgressCallback, TrainingPlan, TrainingSummary, fit
 from echomine.models.features import FeatureNetwork
-from echomine.models.registry import create_features
 from echomine.models.weights import load_pretrained, load_weights, weights_to_bytes
 
 _CONFIG, _WEIGHTS = "image_feature.json", "image_feature.safetensors"
@@ -166,7 +165,7 @@ class ImageFeature:
             weights = files[_WEIGHTS]
         except (KeyError, ValueError, ConfigurationError) as error:
             raise ArtifactError(f"this is no image feature ({error}); learn it again") from error
-        network = create_features(config.backbone, in_channels=config.in_channels)
+        network = _backbone(config)
         views, standard = nn.Linear(network.width, len(COARSE_CLASSES)), _blank_standard(network.width)
         load_weights(_parts(network, views, standard), weights)
         return cls(config, network.eval(), views.eval(), standard.eval())
@@ -293,10 +292,16 @@ def check_grid(images: Images, grid: PhysicalGrid) -> None:
 def _coarse_network(config: ImageFeatureConfig, seed: int, pretrained: bytes | None) -> CoarseNetwork:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        features = create_features(config.backbone, in_channels=config.in_channels)
+        features = _backbone(config)
         if pretrained is not None:
             load_pretrained(features.trunk, pretrained)
         return CoarseNetwork(features).to(memory_format=torch.channels_last)
+
+
+def _backbone(config: ImageFeatureConfig) -> FeatureNetwork:
+    from echomine.models.registry import create_features  # all networks of the registry: seconds to import
+
+    return create_features(config.backbone, in_channels=config.in_channels)
 
 
 def _fingerprint(config: ImageFeatureConfig, seed: int, source: CoarseBatches) -> str:
