@@ -8,6 +8,7 @@ from echomine.archive.ledger import Ledger
 from echomine.archive.report_table import ReportTable
 from echomine.archive.scan_table import ScanTable
 from echomine.archive.schema import findings, images, labels, pairs, paragraphs, problems, reports, views
+from echomine.domain.errors import Reason
 
 
 class Catalog:
@@ -56,6 +57,14 @@ class Catalog:
                     select(func.count()).select_from(reports).where(reports.c.study_uid.not_in(imaged))
                 ).scalar_one(),
             }
+
+    def unlinked(self) -> dict[Reason, tuple[str, ...]]:
+        """Exams half there, in order: ``no_report`` for those with images alone, ``no_exam`` for the others."""
+        reported = select(reports.c.study_uid).where(reports.c.study_uid != "")
+        imaged = select(images.c.study_uid).where(images.c.study_uid != "")
+        wanted = {Reason.NO_REPORT: imaged.except_(reported), Reason.NO_EXAM: reported.except_(imaged)}
+        with self._database.read() as connection:
+            return {reason: tuple(sorted(connection.execute(query).scalars())) for reason, query in wanted.items()}
 
     def patients(self) -> frozenset[str]:
         """Pseudonyms of everybody with an image or report; ``""`` among them when somebody is unknown."""

@@ -80,6 +80,8 @@ def ingest(
         print_json(result.document())
     else:
         print_table("Ingested", ("what", "number"), [(key, str(value)) for key, value in result.counts.items()])
+        for note in result.notes():
+            stderr().print(f"Note: {note}", highlight=False)
         rows = [(item.relative_path or item.where, item.reason.value, item.message) for item in result.problems]
         print_problems(rows)
     finish(len(result.quarantined))

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     BAD_ENCODING = "bad_encoding"
     BAD_ROW = "bad_row"
     NO_EXAM = "no_exam"
+    NO_REPORT = "no_report"
     BAD_SPACING = "bad_spacing"
     WRONG_SHAPE = "wrong_shape"
     NOT_HOUNSFIELD = "not_hounsfield"

@@ -12,12 +12,18 @@ from echomine.archive.pairing_files import Mapping as Links
 from echomine.archive.pairing_files import read_mapping
 from echomine.archive.source_files import list_source
 from echomine.archive.workspace import Workspace
+from echomine.domain.errors import Reason
 from echomine.domain.vocabulary import ItemState
 from echomine.pipeline.ingest_context import COUNTS, IngestContext, Tally
 from echomine.pipeline.ingest_images import ingest_images
 from echomine.pipeline.ingest_pairing import ingest_pairs, ingest_views
 from echomine.pipeline.ingest_reports import ingest_reports
 from echomine.pipeline.progress import SILENT, Progress
+
+_UNLINKED = {
+    Reason.NO_REPORT: "{} exams have images and no report: only retrieval and measurement label them",
+    Reason.NO_EXAM: "{} exams have a report and no image: their paragraphs teach, their labels are the exam's",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +33,13 @@ class IngestResult:
     Attributes:
         counts: New and known images and reports, what the catalog links, what was not taken in.
         problems: Every item of these sources that was not taken in, earlier times included.
+        unlinked: Exams of the catalog with images alone (``no_report``) or a report alone (``no_exam``).
         seconds: How long it took.
     """
 
     counts: Mapping[str, int]
     problems: tuple[ItemProblem, ...] = field(default=())
+    unlinked: Mapping[Reason, tuple[str, ...]] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property
@@ -39,11 +47,20 @@ class IngestResult:
         """Problems of damaged or refused items, without sound files that hold no spectral display."""
         return tuple(item for item in self.problems if item.state is ItemState.QUARANTINED)
 
+    def notes(self) -> tuple[str, ...]:
+        """A sentence on each kind of exam that is half there."""
+        return tuple(
+            f"{_UNLINKED[reason].format(len(exams))} ({reason.value}), for example {exams[0]}"
+            for reason, exams in self.unlinked.items()
+            if exams
+        )
+
     def document(self) -> dict[str, Any]:
         """The result as plain JSON."""
         return {
             "counts": dict(self.counts),
             "seconds": round(self.seconds, 3),
+            "unlinked": {reason.value: list(exams) for reason, exams in self.unlinked.items()},
             "problems": [
                 {
                     "item": item.where,
@@ -109,6 +126,7 @@ def ingest(  # noqa: PLR0913 - the options of one command
     return IngestResult(
         counts=counts,
         problems=tuple(tally.problems),
+        unlinked=workspace.catalog.unlinked(),
         seconds=time.monotonic() - started,
     )
 

@@ -97,6 +97,13 @@ def test_an_archive_comes_in_whole(workspace, archive):
         "reports_without_exam": 1,
     }
     assert {name: result.counts[name] for name in wanted} == wanted
+    ((lonely_image, exam_without_report), (lonely_report, exam_without_image)) = result.unlinked.items()
+    assert (lonely_image, lonely_report) == (Reason.NO_REPORT, Reason.NO_EXAM)
+    assert [note.rpartition("(")[2] for note in result.notes()] == [
+        f"no_report), for example {exam_without_report[0]}",
+        f"no_exam), for example {exam_without_image[0]}",
+    ]
+    assert len(exam_without_report) == len(exam_without_image) == 1
     (pair,) = workspace.catalog.reports.pairs()
     assert pair.image_id == "7.1"
     (paragraph,) = workspace.catalog.reports.some_paragraphs([pair.paragraph_id]).values()
