@@ -53,6 +53,7 @@ class TrainedKind(StrEnum):
     MR = "mr"
     ECHO = "echo"
     CLIPS = "clips"
+    CALCIUM = "calcium"
 
 
 OutOption = Annotated[Path | None, typer.Option("--out", help="Folder for masks, picture and result.json.")]
@@ -133,7 +134,9 @@ def calcium(
     convention: Annotated[ConventionName, typer.Option(help="Agatston convention.")] = ConventionName.SCALED,
     risk_scheme: Annotated[SchemeName, typer.Option("--risk-scheme", help="Risk categories.")] = SchemeName.FOUR,
     mass_factor: Annotated[float | None, typer.Option(help="Scanner's mg/mm3/HU, for the mass score.")] = None,
+    model: ModelOption = "",
     out: OutOption = None,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     as_json: JsonOption = False,
 ) -> None:
     """Agatston, volume and mass score of a CT."""
@@ -144,6 +147,8 @@ def calcium(
         scan=scan,
         mask=mask,
         everything=everything,
+        workspace=workspace,
+        generation=model,
         convention=AgatstonConvention(convention.value),
         scheme=risk_scheme.value,
         mg_per_mm3_hu=mass_factor,
@@ -173,51 +178,31 @@ def archive(
 
 @cardiac_app.command()
 def train(
-    kind: Annotated[TrainedKind, typer.Argument(help="mr, echo, or clips, which start from echo's networks.")],
-    data: Annotated[Path, typer.Option("--data", help="Folder of NAME.nii.gz beside NAME_gt.nii.gz.")],
-    folds: Annotated[int, typer.Option(min=2, max=20, help="Networks, each leaving out a part; clips: echo's.")] = 5,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes: 80 by default, 20 for clips.")] = None,
-    base: Annotated[int, typer.Option(min=1, help="Filters of the first level, 48 in the paper; clips: echo's.")] = 16,
+    kind: Annotated[TrainedKind, typer.Argument(help="mr, echo, clips (which start from echo's networks), calcium.")],
+    data: Annotated[Path | None, typer.Option("--data", help="Folder of NAME.nii.gz beside NAME_gt.nii.gz.")] = None,
+    folds: Annotated[int, typer.Option(min=2, max=20, help="Networks of mr and echo, each leaving out a part.")] = 5,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes: 80, 10 for clips, 10 for calcium.")] = None,
+    base: Annotated[int, typer.Option(min=1, help="Filters of the first level of mr and echo; 48 in the paper.")] = 16,
+    phantoms: Annotated[int, typer.Option(min=1, help="Synthetic CTs that calcium is learnt from.")] = 40,
     model: Annotated[str, typer.Option("--model", help="Generation that clips start from; the current one.")] = "",
     seed: SeedOption = 0,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     as_json: JsonOption = False,
 ) -> None:
-    """Train the networks of `cardiac mr` or `cardiac echo`: a new generation."""
-    from echomine.pipeline.cardiac_models import APICAL_ECHO, CINE_MR
-    from echomine.pipeline.train_slices import SliceTrainingRequest, train_slices
+    """Train the networks of `cardiac mr`, `echo` or `calcium`: a new generation. Calcium learns from synthetic CTs."""
+    from echomine.domain.errors import UsageError
+    from echomine.pipeline.train_cardiac import CardiacTraining, train_cardiac
 
-    if kind is TrainedKind.CLIPS:
-        return _train_clips(data, model, epochs, workspace, seed=seed, as_json=as_json)
-    name = CINE_MR if kind is TrainedKind.MR else APICAL_ECHO
-    request = SliceTrainingRequest(kind=name, data=data, folds=folds, epochs=epochs or 80, base=base)
-    trained = train_slices(request, workspace, seed=seed, progress=RichProgress())
+    if data is None and kind is not TrainedKind.CALCIUM:
+        raise UsageError(f"name the folder that {kind.value} is learnt from with --data")
+    asked = CardiacTraining(
+        kind=kind.value, data=data, folds=folds, epochs=epochs, base=base, phantoms=phantoms, generation=model
+    )
+    result = train_cardiac(asked, workspace, seed=seed, progress=RichProgress())
     if as_json:
-        return print_json({"generation": trained.generation, "dice": trained.dice, "volumes": trained.volumes})
-    rows = [(str(label), f"{value:.3f}") for label, value in trained.dice.items()]
-    print_table(f"{name} {trained.generation}: {trained.volumes} volumes left out", ("class", "Dice"), rows)
-    return None
-
-
-def _train_clips(data: Path, model: str, epochs: int | None, workspace: Path, *, seed: int, as_json: bool) -> None:
-    from echomine.pipeline.train_clips import ClipTrainingRequest, train_clips
-
-    request = ClipTrainingRequest(data=data, generation=model, epochs=epochs)
-    trained = train_clips(request, workspace, seed=seed, progress=RichProgress())
-    if as_json:
-        return print_json(
-            {
-                "generation": trained.generation,
-                "dice": trained.dice,
-                "frame_dice": trained.frame_dice,
-                "roughness": trained.roughness,
-                "clips": trained.clips,
-            }
-        )
-    rows = [(str(label), f"{value:.3f}", f"{trained.frame_dice[label]:.3f}") for label, value in trained.dice.items()]
-    rough = "-" if trained.roughness is None else f"{trained.roughness:.2f}"
-    title = f"apical_clips {trained.generation}: {trained.clips} clips left out, roughness {rough}"
-    print_table(title, ("class", "Dice", "Dice frame by frame"), rows)
+        return print_json(result)
+    rows = [(name, f"{value:.3f}" if isinstance(value, float) else str(value)) for name, value in result.items()]
+    print_table(f"Trained {kind.value}", ("", ""), rows)
     return None
 
 

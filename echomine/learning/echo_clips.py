@@ -32,13 +32,13 @@ class ClipTraining:
         precision: ``32``, ``bf16`` or ``auto``.
     """
 
-    appearance_epochs: int = 8
-    shape_epochs: int = 12
+    appearance_epochs: int = 4
+    shape_epochs: int = 6
     learning_rate: float = 1e-3
     batch_size: int = 2
     augmentation: SliceAugmentation = field(
         default_factory=lambda: SliceAugmentation(
-            window=112, degrees=15, log_scale=0.15, mirrors=False, jitter_px=5, anywhere=0
+            window=96, degrees=15, log_scale=0.15, mirrors=False, jitter_px=5, anywhere=0
         )
     )
     precision: str = "bf16"

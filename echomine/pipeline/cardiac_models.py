@@ -8,10 +8,11 @@ from echomine.domain.errors import ArtifactError, UsageError
 
 if TYPE_CHECKING:
     from echomine.cardiac.anatomical_guarantee import ValidShapes
+    from echomine.cardiac.calcium_finder import CalciumFinder
     from echomine.cardiac.ensemble import SliceEnsemble
 
 CINE_MR, APICAL_ECHO, APICAL_CLIPS = "cine_mr", "apical_echo", "apical_clips"
-HEART_SHAPES = "heart_shapes"
+HEART_SHAPES, CALCIUM = "heart_shapes", "calcium"
 _WORDS = {CINE_MR: "mr", APICAL_ECHO: "echo", APICAL_CLIPS: "clips"}
 
 
@@ -54,6 +55,24 @@ def load_echo_ensemble(workspace: Path, generation: str = "", *, clips: bool = F
     if not generation and clips and store.current(APICAL_CLIPS) is not None:
         return load_ensemble(workspace, APICAL_CLIPS)
     return load_ensemble(workspace, APICAL_ECHO, generation)
+
+
+def load_calcium_finder(workspace: Path, generation: str = "") -> "CalciumFinder":
+    """The networks that name calcium, the current generation when none is named.
+
+    Raises:
+        ArtifactError: If there are none, with the command that makes them.
+    """
+    from echomine.cardiac.calcium_finder import finder_from_files
+
+    store = Workspace.artifacts_of(workspace)
+    if not generation and store.current(CALCIUM) is None:
+        raise ArtifactError(
+            f"there are no networks that tell calcium from bone in {workspace}: train them with `echomine cardiac "
+            "train calcium`, give a mask by site with --mask, or score every dense piece with --all-candidates"
+        )
+    found = store.load(CALCIUM, generation or None)
+    return finder_from_files(found.files, generation=found.generation_id)
 
 
 def load_shapes(workspace: Path) -> "ValidShapes | None":

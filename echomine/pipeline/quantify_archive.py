@@ -10,15 +10,17 @@ from echomine.archive.scan_table import ScanRow
 from echomine.archive.workspace import Workspace
 from echomine.domain.errors import ArtifactError, EchomineError, ItemError, MeasurementError, Reason, UsageError
 from echomine.domain.vocabulary import ItemState
-from echomine.pipeline.cardiac_models import APICAL_CLIPS, APICAL_ECHO, CINE_MR
+from echomine.pipeline.cardiac_models import APICAL_CLIPS, APICAL_ECHO, CALCIUM, CINE_MR
 from echomine.pipeline.cardiac_result import CardiacResult
 from echomine.pipeline.progress import SILENT, Progress
 from echomine.reports import extract_measurements
 
 LARGEST_EF_DIFFERENCE = 10.0
 """Points of ejection fraction: more than two readers of one exam usually differ by."""
-GIVEN_MASK, RULES = "mask", "candidates"
-_NETWORKS = {"mr": (CINE_MR,), "echo": (APICAL_ECHO, APICAL_CLIPS)}
+GIVEN_MASK = "mask"
+WITHOUT = {"mr": "none", "echo": "none", "calcium": "candidates"}
+"""What a scan is measured with where there are no networks: nothing, or every candidate."""
+_NETWORKS = {"mr": (CINE_MR,), "echo": (APICAL_ECHO, APICAL_CLIPS), "calcium": (CALCIUM,)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +74,8 @@ def quantify_archive(workspace: Workspace, scans: Path, *, progress: Progress = 
 
 def scan_model(workspace: Workspace, kind: str) -> str:
     """The current generations that a kind of scan is measured with; a change of one measures every scan anew."""
-    if kind not in _NETWORKS:
-        return RULES
     current = ((name, workspace.artifacts.current(name)) for name in _NETWORKS[kind])
-    return ", ".join(f"{name} {generation}" for name, generation in current if generation) or f"{kind} none"
+    return ", ".join(f"{name} {generation}" for name, generation in current if generation) or WITHOUT[kind]
 
 
 def _model(workspace: Workspace, scan: ListedScan) -> str:
@@ -114,7 +114,11 @@ def _result(workspace: Workspace, scan: ListedScan) -> CardiacResult:
     from echomine.pipeline.quantify_calcium import CalciumRequest, quantify_calcium
 
     mask = scan.masks[0] if scan.masks else None
-    return quantify_calcium(CalciumRequest(scan=scan.files[0], mask=mask, everything=mask is None))
+    untrained = workspace.artifacts.current(CALCIUM) is None
+    request = CalciumRequest(
+        scan=scan.files[0], mask=mask, everything=mask is None and untrained, workspace=workspace.path
+    )
+    return quantify_calcium(request)
 
 
 def _conflicts(workspace: Workspace, study_uid: str, result: CardiacResult) -> Sequence[dict[str, Any]]:

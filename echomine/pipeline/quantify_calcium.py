@@ -20,14 +20,16 @@ from echomine.cardiac.calcium import (
     candidates,
     scores_by_site,
 )
+from echomine.cardiac.calcium_finder import find_calcium
 from echomine.cardiac.calcium_risk import risk_scheme
 from echomine.cardiac.ct_quality import check_scorable, ct_flags
-from echomine.domain.errors import UsageError
+from echomine.pipeline.cardiac_models import CALCIUM, load_calcium_finder
 from echomine.pipeline.cardiac_pictures import plane_png
 from echomine.pipeline.cardiac_result import CardiacResult, CardiacValue, Category
 from echomine.pipeline.quantify_mr import check_same_grid
 
 SHOWN_SLICES = 4
+LEARNT_FROM = "the networks learnt from synthetic CTs; how well they read patients is not known"
 WINDOW_HU = (-160.0, 640.0)
 
 
@@ -39,6 +41,8 @@ class CalciumRequest:
         scan: A folder of DICOM slices or a NIfTI file in Hounsfield units.
         mask: NIfTI mask of calcium by site (1 LAD, 2 LCX, 3 RCA, 4 aorta, 5 aortic, 6 mitral valve).
         everything: Score all candidates, bone included, where there is no mask.
+        workspace: Where the networks are that name the candidates when there is neither.
+        generation: Which of them; the current one by default.
         convention: Of the Agatston score.
         scheme: Of the risk.
         mg_per_mm3_hu: Mass calibration of the scanner; None assumes one.
@@ -48,6 +52,8 @@ class CalciumRequest:
     scan: Path
     mask: Path | None = None
     everything: bool = False
+    workspace: Path = Path("echomine-workspace")
+    generation: str = ""
     convention: AgatstonConvention = AgatstonConvention.SCALED
     scheme: str = "four"
     mg_per_mm3_hu: float | None = None
@@ -77,7 +83,7 @@ def quantify_calcium(request: CalciumRequest) -> CardiacResult:
     """Scores one CT.
 
     Raises:
-        UsageError: If neither a mask was given nor all candidates are to be scored.
+        ArtifactError: If there are no networks, no mask was given and not all candidates are to be scored.
         ItemError: If the scan cannot be used, with its reason.
         ConfigurationError: If the scheme is unknown.
     """
@@ -87,15 +93,16 @@ def quantify_calcium(request: CalciumRequest) -> CardiacResult:
     check_scorable(scan.values_hu, spacing)
     mask, scores, origin = _scored(request, scan)
     values = _values(scores, request)
-    total = scores["coronary" if request.mask else "all_candidates"].agatston
+    by_site = "coronary" in scores
+    total = scores["coronary" if by_site else "all_candidates"].agatston
     category = Category(of="agatston_coronary", word=scheme.category(total), scheme=scheme.name, source=scheme.source)
     result = CardiacResult(
         kind="calcium",
         values=values,
-        categories=(category,) if request.mask else (),
+        categories=(category,) if by_site else (),
         flags=ct_flags(scan.values_hu, spacing),
         model=origin,
-        notes=scan.notes,
+        notes=(*scan.notes, LEARNT_FROM) if origin.startswith(CALCIUM) else scan.notes,
     )
     if request.out is None:
         return result
@@ -134,10 +141,10 @@ def _scored(request: CalciumRequest, scan: CtScan) -> tuple[NDArray[np.uint8], M
         scores = scores_by_site(values, mask, spacing, convention=request.convention, calibration=calibration)
         return mask, scores, "mask given"
     if not request.everything:
-        raise UsageError(
-            "which candidates are coronary calcium is not known: give a mask by site with --mask, or score every dense "
-            "piece, bone included, with --all-candidates"
-        )
+        finder = load_calcium_finder(request.workspace, request.generation)
+        mask = find_calcium(values, spacing, finder)
+        scores = scores_by_site(values, mask, spacing, convention=request.convention, calibration=calibration)
+        return mask, scores, f"{CALCIUM} {finder.generation}"
     mask = (numbered > 0).astype(np.uint8)
     score = calcium_scores(values, mask > 0, spacing, convention=request.convention, calibration=calibration)
     return mask, {"all_candidates": score}, "every candidate, bone included"

@@ -4,8 +4,8 @@ Not a patient and no substitute for one. What it has in common with low-dose scr
 densities of tissues in Hounsfield units; calcium from specks to plaques of a centimetre, along the courses of three
 coronaries in the fat on the heart, in the wall of the aorta and on the rings of two valves; bone that is as dense close
 by; partial volume of slices of 1.5 to 3 mm; a point spread of about 1 mm; motion that smears calcium sideways; noise of
-12 to 30 HU that is correlated between pixels. What it lacks: the arteries' own walls and lumen, chambers, veins,
-streaks, contrast, devices, and any variety of bodies but that of calcium.
+12 to 30 HU that is correlated between pixels; chests and hearts of different size, place and turn. What it lacks: the
+arteries' own walls and lumen, chambers, veins, streaks, contrast, devices, and any variety of shape beyond that.
 """
 
 from dataclasses import dataclass, field
@@ -37,6 +37,7 @@ class ChestConfig:
         motion_mm: Largest smear.
         lesions: Mean number of calcifications of a site that has any.
         calcified: Share of sites with calcium.
+        variety: How far chests and hearts differ in size, place and turn; 0 makes them all alike.
     """
 
     size: tuple[int, int] = (200, 240)
@@ -47,6 +48,7 @@ class ChestConfig:
     motion_mm: float = 2.0
     lesions: float = 2.0
     calcified: float = 0.45
+    variety: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +75,9 @@ def make_chest_ct(rng: np.random.Generator, config: ChestConfig | None = None) -
     slice_mm = float(rng.uniform(*plan.slice_mm))
     spacing = (slice_mm, plan.pixel_mm, plan.pixel_mm)
     grid = _grid((round(plan.depth_mm / slice_mm), *plan.size), spacing)
-    tissue = _tissues(grid)
-    calcium, sites = _calcium(grid, rng, plan)
+    chest, heart = _body(grid, rng, plan.variety)
+    tissue = _tissues(chest, heart)
+    calcium, sites = _calcium(heart, rng, plan)
     motion_mm = float(rng.uniform(0, plan.motion_mm))
     blurred = _scanned(tissue, spacing)
     dense = _scanned(_smeared(calcium, motion_mm, plan.pixel_mm), spacing)
@@ -97,6 +100,18 @@ def _grid(shape: tuple[int, int, int], spacing: tuple[float, float, float]) -> G
     return z, y, x
 
 
+def _body(grid: Grid, rng: np.random.Generator, variety: float) -> tuple[Grid, Grid]:
+    """The grid in the millimetres of the standard chest, and in those of the standard heart within it."""
+    chest_scale, heart_scale = (1 + variety * rng.uniform(-reach, reach, 3) for reach in (0.06, 0.10))
+    shift = variety * rng.uniform(-1, 1, 3) * (8.0, 4.0, 6.0)
+    turn = variety * float(rng.uniform(-0.12, 0.12))
+    z, y, x = (axis / scale for axis, scale in zip(grid, chest_scale, strict=True))
+    dz, dy, dx = (axis - off for axis, off in zip((z, y, x), shift, strict=True))
+    turned = (dz, np.cos(turn) * dy - np.sin(turn) * dx, np.sin(turn) * dy + np.cos(turn) * dx)
+    hz, hy, hx = (axis / scale for axis, scale in zip(turned, heart_scale, strict=True))
+    return (z, y, x), (hz, hy, hx)
+
+
 def _ball(grid: Grid, centre: tuple[float, float, float], radii: tuple[float, float, float]) -> Solid:
     parts = ((axis - middle) / radius for axis, middle, radius in zip(grid, centre, radii, strict=True))
     inside: Solid = sum(part**2 for part in parts) <= 1  # type: ignore[assignment]
@@ -108,17 +123,17 @@ def _pipe(grid: Grid, y: float, x: float, radius: float) -> Solid:
     return inside
 
 
-def _tissues(grid: Grid) -> NDArray[np.float64]:
+def _tissues(grid: Grid, heart: Grid) -> NDArray[np.float64]:
     values = np.full(grid[0].shape, AIR)
     values[(grid[1] / 95) ** 2 + (grid[2] / 118) ** 2 <= 1] = FAT
     values[(grid[1] / 86) ** 2 + (grid[2] / 108) ** 2 <= 1] = SOFT
     for side in (-1, 1):
         values[_ball(grid, (0, 5, side * 62), (130, 66, 40))] = LUNG
-    values[_ball(grid, (0, -8, 0), (72, 54, 58))] = FAT
-    values[_ball(grid, (0, -8, 0), (58, 46, 50))] = SOFT
-    values[_ball(grid, (-5, -8, 14), (40, 26, 24))] = BLOOD
+    values[_ball(heart, (0, -8, 0), (72, 54, 58))] = FAT
+    values[_ball(heart, (0, -8, 0), (58, 46, 50))] = SOFT
+    values[_ball(heart, (-5, -8, 14), (40, 26, 24))] = BLOOD
     for y, x, radius in ((-18, -12, 16), (48, 26, 13)):
-        values[_pipe(grid, y, x, radius)] = BLOOD
+        values[_pipe(heart, y, x, radius)] = BLOOD
     return _with_bones(values, grid)
 
 

@@ -250,8 +250,8 @@ def test_calcium_by_site(tmp_path):
 
 def test_calcium_without_a_mask_asks_what_to_score(tmp_path):
     scan = _save(tmp_path / "ct.nii.gz", _chest()[0], (1, 1, 3))
-    with pytest.raises(UsageError, match="--all-candidates"):
-        quantify_calcium(CalciumRequest(scan=scan))
+    with pytest.raises(ArtifactError, match="train calcium"):
+        quantify_calcium(CalciumRequest(scan=scan, workspace=tmp_path))
     result = quantify_calcium(CalciumRequest(scan=scan, everything=True))
     assert result.value("agatston_all_candidates") == pytest.approx(90)
     assert result.categories == ()

@@ -5,7 +5,7 @@ from echomine.cardiac.calcium import CalciumSite, candidates, scores_by_site
 from echomine.cardiac.ct_quality import check_scorable, ct_flags
 from echomine.synthetic.chest_ct import SITES, THRESHOLD_HU, ChestConfig, make_chest_ct
 
-SMALL = ChestConfig(depth_mm=90, slice_mm=(3.0, 3.0), calcified=1.0, noise_hu=(15, 15))
+SMALL = ChestConfig(depth_mm=90, slice_mm=(3.0, 3.0), calcified=1.0, noise_hu=(15, 15), variety=0)
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,14 @@ def test_coronaries_lie_where_they_belong(chest):
     middle = {number: np.argwhere(chest.mask == number).mean(axis=0) for number in np.unique(chest.mask) if number}
     assert middle[int(CalciumSite.RCA)][2] < chest.mask.shape[2] / 2
     assert middle[int(CalciumSite.LCX)][2] > chest.mask.shape[2] / 2
+
+
+def test_bodies_differ_and_stay_scorable():
+    first, other = (make_chest_ct(np.random.default_rng(seed), ChestConfig(depth_mm=60)) for seed in (3, 4))
+    lungs = [np.argwhere((one.values_hu > -950) & (one.values_hu < -750)).mean(axis=0) for one in (first, other)]
+    assert np.abs(lungs[0] - lungs[1])[1:].max() > 0.5
+    check_scorable(other.values_hu, other.spacing_mm)
+    assert ct_flags(other.values_hu, other.spacing_mm) == ()
 
 
 def test_same_seed_same_chest_and_none_without_calcium():

@@ -1,0 +1,129 @@
+"""Training of the networks of ``cardiac calcium`` on synthetic chest CTs."""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echomine.archive.workspace import Workspace
+from echomine.cardiac.calcium import Candidate, candidates
+from echomine.pipeline.cardiac_models import CALCIUM
+from echomine.pipeline.progress import SILENT, Progress, steps_of
+from echomine.synthetic.chest_ct import ChestConfig, ChestCt, make_chest_ct
+
+TRAINING_SEED = 1_000_000
+"""Phantoms of training are drawn from here on; benchmarks draw below."""
+LEAST_TRUE_SHARE = 0.25
+"""Of a candidate's voxels must be calcium for it to be one."""
+VOXELS_PER_CANDIDATE = 6
+PLENTY = 0.9
+"""Share of sites with calcium in the phantoms that are learnt from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalciumTrainingRequest:
+    """What is asked.
+
+    Attributes:
+        phantoms: Synthetic CTs to learn from; they have calcium at 9 of 10 sites, so that few are enough.
+        epochs: Of each axis, of 25 batches; None for the usual number.
+    """
+
+    phantoms: int = 40
+    epochs: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedCalcium:
+    """A new generation.
+
+    Attributes:
+        generation: Its identifier.
+        phantoms: What it learnt from.
+        lesions: Calcified candidates in them.
+    """
+
+    generation: str
+    phantoms: int
+    lesions: int
+
+
+def train_calcium(
+    request: CalciumTrainingRequest, workspace: Path, *, seed: int, progress: Progress = SILENT
+) -> TrainedCalcium:
+    """Makes phantoms, trains both networks on them, and writes a generation.
+
+    Raises:
+        UsageError: If the phantoms hold no calcium.
+    """
+    from echomine.cardiac.calcium_finder import CalciumFinder, finder_files
+    from echomine.learning.calcium import CalciumTraining, train_calcium_network, train_false_find_network
+    from echomine.learning.checkpoints import CheckpointFile
+    from echomine.models.segmentation.calcium_preparation import CalciumPreparation
+
+    preparation, config = CalciumPreparation(), CalciumTraining()
+    if request.epochs is not None:
+        config = replace(config, axis_epochs=request.epochs)
+    scans = []
+    with progress.stage("synthetic CTs", request.phantoms) as advance:
+        for at in range(request.phantoms):
+            rng = np.random.default_rng([TRAINING_SEED + seed, at])
+            scans.append(labelled_scan(make_chest_ct(rng, ChestConfig(calcified=PLENTY)), preparation))
+            advance(1)
+    saved = [
+        CheckpointFile(
+            workspace / "training" / CALCIUM / f"axis{axis}.safetensors",
+            f"{config} {preparation} {request.phantoms} {seed} {axis}",
+            is_kept=True,
+        )
+        for axis in range(3)
+    ]
+    with progress.stage("three axes", 3 * config.axis_epochs * config.axis_steps) as advance:
+        first = train_calcium_network(scans, config, seed=seed, checkpoints=saved, on_progress=steps_of(advance))
+    second = train_false_find_network(scans, config, seed=seed)
+    finder = CalciumFinder(first=first, second=second, preparation=preparation)
+    lesions = int(sum(scan.is_calcium.sum() for scan in scans))
+    written = Workspace.artifacts_of(workspace).write(
+        CALCIUM,
+        finder_files(finder),
+        config={"training": asdict(config), "phantoms": request.phantoms, "data": "synthetic"},
+        seeds={"seed": seed},
+        metrics={"lesions": lesions},
+    )
+    for one in saved:
+        one.delete()
+    return TrainedCalcium(generation=written.generation_id, phantoms=request.phantoms, lesions=lesions)
+
+
+def labelled_scan(chest: ChestCt, preparation: Any) -> Any:  # noqa: ANN401 - torch is imported only when it is used
+    """What the networks learn from one phantom: a :class:`~echomine.learning.calcium.CalciumScan`."""
+    from echomine.learning.calcium import CalciumScan
+    from echomine.models.segmentation.calcium_preparation import coarse_places, coarse_volume, fine_planes
+
+    numbered, found = candidates(chest.values_hu, chest.spacing_mm)
+    cube = coarse_volume(chest.values_hu, chest.spacing_mm, preparation)
+    truth = [true_site(chest, numbered, one) for one in found]
+    places, sites = [], []
+    for one, site in zip(found, truth, strict=True):
+        inside = np.argwhere(numbered == one.number)
+        step = max(1, len(inside) // VOXELS_PER_CANDIDATE)
+        places.append(inside[::step])
+        sites.append(np.full(len(places[-1]), site))
+    return CalciumScan(
+        cube=cube,
+        places=coarse_places(np.concatenate(places), numbered.shape, tuple(cube.shape)),
+        sites=np.concatenate(sites).astype(np.int64),
+        planes=np.stack([fine_planes(chest.values_hu, chest.spacing_mm, one.centre) for one in found]),
+        is_calcium=np.array(truth) > 0,
+    )
+
+
+def true_site(chest: ChestCt, numbered: NDArray[np.int32], one: Candidate) -> int:
+    """The class of a candidate of a phantom: that of most of its calcium, 0 where it has too little."""
+    inside = chest.mask[numbered == one.number]
+    calcium = inside[inside > 0]
+    if len(calcium) < LEAST_TRUE_SHARE * len(inside):
+        return 0
+    return int(np.bincount(calcium).argmax())

@@ -1,0 +1,61 @@
+"""One way to train the networks of every cardiac command."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from echomine.domain.errors import UsageError
+from echomine.pipeline.cardiac_models import APICAL_ECHO, CINE_MR
+from echomine.pipeline.progress import SILENT, Progress
+from echomine.pipeline.train_calcium import CalciumTrainingRequest, train_calcium
+from echomine.pipeline.train_clips import ClipTrainingRequest, train_clips
+from echomine.pipeline.train_slices import SliceTrainingRequest, train_slices
+
+SLICE_EPOCHS = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardiacTraining:
+    """What is asked; each kind takes what it needs.
+
+    Attributes:
+        kind: ``mr``, ``echo``, ``clips`` or ``calcium``.
+        data: Folder of scans with masks; not for calcium.
+        folds, base: Networks and width, of mr and echo.
+        epochs: None for the usual number.
+        phantoms: Synthetic CTs, for calcium.
+        generation: What clips start from; the current one by default.
+    """
+
+    kind: str
+    data: Path | None = None
+    folds: int = 5
+    epochs: int | None = None
+    base: int = 16
+    phantoms: int = 40
+    generation: str = ""
+
+
+def train_cardiac(asked: CardiacTraining, workspace: Path, *, seed: int, progress: Progress = SILENT) -> dict[str, Any]:
+    """The new generation with its figures, as plain JSON.
+
+    Raises:
+        UsageError: If the kind is unknown, the folder is missing or holds too little.
+        ArtifactError: If clips have nothing to start from.
+        ItemError: If a file cannot be used.
+    """
+    if asked.kind == "calcium":
+        request = CalciumTrainingRequest(phantoms=asked.phantoms, epochs=asked.epochs)
+        return asdict(train_calcium(request, workspace, seed=seed, progress=progress))
+    if asked.data is None:
+        raise UsageError(f"name the folder that {asked.kind} is learnt from")
+    if asked.kind == "clips":
+        clips = ClipTrainingRequest(data=asked.data, generation=asked.generation, epochs=asked.epochs)
+        return asdict(train_clips(clips, workspace, seed=seed, progress=progress))
+    kind = {"mr": CINE_MR, "echo": APICAL_ECHO}.get(asked.kind)
+    if kind is None:
+        raise UsageError(f"nothing is trained that is called {asked.kind!r}; there are mr, echo, clips and calcium")
+    slices = SliceTrainingRequest(
+        kind=kind, data=asked.data, folds=asked.folds, epochs=asked.epochs or SLICE_EPOCHS, base=asked.base
+    )
+    return asdict(train_slices(slices, workspace, seed=seed, progress=progress))

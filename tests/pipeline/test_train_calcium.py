@@ -1,0 +1,53 @@
+import nibabel
+import numpy as np
+import pytest
+
+from echomine.cardiac.calcium import candidates
+from echomine.domain.errors import UsageError
+from echomine.models.segmentation.calcium_preparation import CalciumPreparation
+from echomine.pipeline.quantify_calcium import LEARNT_FROM, CalciumRequest, quantify_calcium
+from echomine.pipeline.train_calcium import labelled_scan, true_site
+from echomine.pipeline.train_cardiac import CardiacTraining, train_cardiac
+from echomine.synthetic.chest_ct import ChestConfig, make_chest_ct
+
+PLAN = ChestConfig(depth_mm=60, slice_mm=(3.0, 3.0), calcified=1.0)
+
+
+@pytest.fixture(scope="module")
+def chest():
+    return make_chest_ct(np.random.default_rng(5), PLAN)
+
+
+def test_candidates_of_a_phantom_have_the_site_of_their_calcium(chest):
+    numbered, found = candidates(chest.values_hu, chest.spacing_mm)
+    for one in found:
+        inside = chest.mask[numbered == one.number]
+        site = true_site(chest, numbered, one)
+        assert site == 0 or (inside == site).any()
+        assert site > 0 or (inside > 0).mean() < 0.25
+    scan = labelled_scan(chest, CalciumPreparation())
+    assert scan.is_calcium.sum() == sum(true_site(chest, numbered, one) > 0 for one in found)
+    assert len(scan.planes) == len(found)
+    assert set(scan.sites) == {true_site(chest, numbered, one) for one in found}
+
+
+@pytest.mark.slow
+def test_trained_networks_score_a_scan_in_one_command(chest, tmp_path):
+    trained = train_cardiac(CardiacTraining(kind="calcium", phantoms=1, epochs=1), tmp_path / "w", seed=0)
+    image = nibabel.Nifti1Image(chest.values_hu.transpose(2, 1, 0), np.diag([-1, -1, 3, 1]))
+    nibabel.save(image, tmp_path / "ct.nii.gz")
+    request = CalciumRequest(
+        scan=tmp_path / "ct.nii.gz", workspace=tmp_path / "w", generation=trained["generation"], out=tmp_path / "out"
+    )
+    result = quantify_calcium(request)
+    assert result.model == f"calcium {trained['generation']}"
+    assert LEARNT_FROM in result.notes
+    assert result.categories[0].of == "agatston_coronary"
+    assert nibabel.load(tmp_path / "out" / "mask_calcium.nii.gz").shape == image.shape
+
+
+def test_what_is_trained_has_a_name_and_a_folder(tmp_path):
+    with pytest.raises(UsageError, match="there are mr, echo, clips and calcium"):
+        train_cardiac(CardiacTraining(kind="ct", data=tmp_path), tmp_path, seed=0)
+    with pytest.raises(UsageError, match="name the folder"):
+        train_cardiac(CardiacTraining(kind="clips"), tmp_path, seed=0)
