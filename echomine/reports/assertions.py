@@ -15,6 +15,7 @@ _SECTION_ASSERTION = {
 _NEAR = 4
 _NEAR_BEFORE = 6
 _BESIDE = 2
+_NEAR_CAUSE = 3
 _NOT_THERE = frozenset({Assertion.HYPOTHETICAL, Assertion.POSSIBLE, Assertion.NEGATED})
 _REPLACEABLE = frozenset({Disease.STENOSIS, Disease.REGURGITATION, Disease.PROLAPSE, Disease.VEGETATION})
 
@@ -71,6 +72,7 @@ def replaced_lesions(
         own = [lesion for lesion in lesions if lesion.valve == device.valve]
         gone.update(_reasons_after(view, own, device.head[1]))
         gone.update(_treated_before(own, *_cues_of(device, scopes)))
+        gone.update(_reasons_before(view, own, device))
     return frozenset(gone)
 
 
@@ -86,6 +88,14 @@ def _reasons_after(view: SentenceView, lesions: Sequence[Statement], place: int)
             place = lesion.head[1]
 
 
+def _reasons_before(view: SentenceView, lesions: Sequence[Statement], device: Statement) -> Iterator[tuple[int, int]]:
+    """Lesions told as the reason before a device: ``because of severe aortic stenosis, she underwent AVR``."""
+    for lesion in lesions:
+        led = view.words[max(view.first, lesion.first - _NEAR_CAUSE) : lesion.first]
+        if lesion.head[0] < device.head[0] and not view.lists.causes.isdisjoint(led):
+            yield lesion.head
+
+
 def _cues_of(device: Statement, scopes: Sequence[Scope]) -> list[int]:
     """First tokens of ``status post`` and the like before a device."""
     return [scope.cue_first for scope in scopes if scope.value == AFTER and scope.first <= device.head[1]]
@@ -94,7 +104,7 @@ def _cues_of(device: Statement, scopes: Sequence[Scope]) -> list[int]:
 def _done_repairs(view: SentenceView, scopes: Sequence[Scope]) -> Iterator[int]:
     """Places of the repairs that were done."""
     for place in range(view.first, view.last + 1):
-        if view.words[place] in view.lists.repairs and strongest(scopes, place, place) not in _NOT_THERE:
+        if view.words[place] in view.lists.relieving and strongest(scopes, place, place) not in _NOT_THERE:
             yield place
 
 

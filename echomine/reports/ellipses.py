@@ -69,6 +69,9 @@ def _graded_anew(view: SentenceView, grade: Mention, found: list[Statement]) -> 
         or (following is not None and following.kind in _GRADED_NEXT)
     ):
         return []
+    if found and not told[-1].grade:
+        found[-1] = told[-1]._replace(grade=grade.term.value, last=grade.last, grade_by=Rule.AFTER)
+        return []
     anew = told[-1]._replace(grade=grade.term.value, head=(grade.first, grade.last), last=grade.last)
     first = told[-1].first if found else grade.first
     return [anew._replace(first=first, implied=Assertion.PRESENT, grade_by=Rule.AFTER)]

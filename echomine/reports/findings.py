@@ -101,6 +101,7 @@ def _context_after(view: SentenceView, statements: list[Statement]) -> Context:
         said=tuple(statements) or before.said,
         age=age,
         heading=_heading_after(view, statements),
+        devices=before.devices | {s.valve for s in statements if s.disease == Disease.PROSTHESIS},
         by_noun=before.by_noun if age else any(_is_noun(mention) for mention in view.mentions),
         of_a_heart=before.of_a_heart or bool(statements) or any(_is_of_a_heart(m) for m in view.mentions),
     )

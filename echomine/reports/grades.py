@@ -22,6 +22,9 @@ def join_grades(tokens: Tokens, mentions: Sequence[Mention], lists: WordLists) -
     joined: list[Mention] = []
     for mention in mentions:
         if mention.kind is Kind.SEVERITY and joined:
+            if _is_contrast(tokens, joined, mention, lists):
+                joined[-2:] = [_with_contrast(tokens, joined[-2], mention)]
+                continue
             previous = joined[-1]
             value = _join(tokens, previous, mention, lists)
             if value and tokens.words[previous.first - 1] in lists.course_words and previous.first:
@@ -32,6 +35,21 @@ def join_grades(tokens: Tokens, mentions: Sequence[Mention], lists: WordLists) -
                 continue
         joined.append(mention)
     return joined
+
+
+def _is_contrast(tokens: Tokens, before: Sequence[Mention], right: Mention, lists: WordLists) -> bool:
+    """Whether a grade is only the one that is not meant: ``mild, not moderate``."""
+    cue = before[-1]
+    if len(before) < 2 or before[-2].kind is not Kind.SEVERITY or cue.kind is not Kind.CUE:
+        return False
+    words = tokens.words
+    close = words[before[-2].last + 1 : cue.first] in ([","], []) and cue.last + 1 == right.first
+    return close and " ".join(words[cue.first : cue.last + 1]) in lists.contrasting
+
+
+def _with_contrast(tokens: Tokens, left: Mention, right: Mention) -> Mention:
+    comma = right.last + 1 < len(tokens) and tokens.words[right.last + 1] == ","
+    return Mention(Kind.SEVERITY, left.term, left.first, right.last + comma)
 
 
 def _join(tokens: Tokens, left: Mention, right: Mention, lists: WordLists) -> str:

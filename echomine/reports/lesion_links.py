@@ -52,11 +52,11 @@ class _Leftward:
         return Phrase(valves, self.own, self.first)
 
     def _step(self) -> bool:
-        if self.view.separates(self.place):
+        mention = self.view.owner.get(self.place)
+        if self.view.separates(self.place) and (mention is None or mention.kind is not Kind.SEVERITY):
             self.separated = True
             self.place -= 1
             return bool(self.valves)
-        mention = self.view.owner.get(self.place)
         if mention is None:
             return self._bracket()
         if mention.kind is Kind.FILLER or mention.term.detail == TYPING or self._tells_of_a_device(mention):
@@ -288,8 +288,8 @@ def _links_grade(view: SentenceView, place: int, mention: Mention | None) -> boo
     if mention is not None and mention.kind is Kind.STOP:
         return view.separates(place) or view.words[place] in view.lists.grade_links
     if mention is not None and mention.kind is Kind.CUE:
-        past = mention.term.value == Assertion.HISTORICAL and view.words[place - 1] == ","
-        return past or (mention.term.value in JUDGING and view.words[place - 1] in view.lists.copulas)
+        led = view.words[place - 1] == "," or view.words[place - 1] in view.lists.copulas
+        return led and mention.term.value in JUDGING
     linking = view.words[place] in view.lists.grade_links or _goes_on(view, place)
     if mention is not None and mention.kind is Kind.STRUCTURE:
         return view.words[place] in view.lists.grade_links
@@ -330,6 +330,6 @@ def shared_grade(view: SentenceView, head: Mention, first: int, coordinated: lis
         return ""
     before = coordinated[-1]
     another = (before.disease, before.detail) != (head.term.value, head.term.detail)
-    comma_only = view.words[first - 1] == "," and another
+    parted = another and "," in view.words[before.last + 1 : first]
     told_before = before.first < before.head[0] or before.grade_by == Rule.LIST
-    return before.grade if not comma_only and told_before else ""
+    return before.grade if not parted and told_before else ""

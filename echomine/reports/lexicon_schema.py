@@ -33,7 +33,7 @@ _VALUES: Mapping[str, frozenset[str]] = {
 _CHOICES: Mapping[str, frozenset[str]] = {
     "kind": frozenset(_VALUES),
     "form": frozenset({"", "noun", "adjective", "own", "part", "every", "other", "figure"}),
-    "case": frozenset({"", "upper", "guarded"}),
+    "case": frozenset({"", "upper", "guarded", "ungraded"}),
     "direction": frozenset({"", "forward", "backward", "both"}),
     "valve": _VALVES | {""},
 }

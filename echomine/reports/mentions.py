@@ -69,6 +69,8 @@ def _is_small_grade(tokens: Tokens, lexicon: Lexicon, index: int, last: int) -> 
 
 
 def _is_meant(tokens: Tokens, lexicon: Lexicon, term: Term, index: int, end: int, before: list[Mention]) -> bool:
+    if term.case == "ungraded":
+        return not _is_graded(before, index)
     return not term.case or is_abbreviation(tokens, _written(tokens, before, term, (index, end)), lexicon)
 
 

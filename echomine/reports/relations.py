@@ -21,6 +21,7 @@ from echomine.reports.sentence_view import Rule, SentenceView, Statement
 
 _SILENT = frozenset({Kind.FILLER, Kind.STRUCTURE, Kind.STOP, Kind.PSEUDO, Kind.BOUND})
 _SPEAKING = frozenset({Kind.LESION, Kind.NORMAL, Kind.ANAPHORA})
+_OF_A_DEVICE = "paravalvular_leak"
 _NEVER_CARRIED = frozenset({"endocarditis"})
 _UNGRADED = frozenset({Disease.PROSTHESIS, Disease.VEGETATION})
 
@@ -187,7 +188,7 @@ class SentenceReader:
     def _is_ailing_place(self, head: Mention) -> bool:
         """Whether a device is the place of a lesion before it: ``no vegetation on the prosthetic valve``."""
         view, place = self.view, head.first - 1
-        while place > view.first and (view.words[place] in view.lists.articles or view.words[place] == "a"):
+        while place > view.first and view.words[place] in view.lists.articles:
             place -= 1
         lesion = view.owner.get(place - 1)
         led = place > view.first and view.words[place] in view.lists.prepositions
@@ -262,7 +263,10 @@ class SentenceReader:
         percent = head.term.value == Disease.STENOSIS and "%" in view.words[view.first : view.last + 1]
         loose = head.term.value == Disease.VEGETATION and not view.context.by_noun
         never = loose or self._is_far_device(head) or head.term.detail in _NEVER_CARRIED
-        return () if percent or never or view.blocked(head.last + 3) else view.context.subject
+        if percent or never or view.blocked(head.last + 3):
+            return ()
+        only = len(view.context.devices) == 1 and head.term.detail == _OF_A_DEVICE
+        return view.context.subject or (tuple(view.context.devices) if only else ())
 
     def _is_far_device(self, head: Mention) -> bool:
         """Whether a prosthesis is too far from a valve to be its: only the very next sentence goes on about it."""

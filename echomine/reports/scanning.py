@@ -103,5 +103,5 @@ def _lowered(text: str) -> str:
 
 def _joins(text: str, start: int, end: int) -> bool:
     """Whether a dash stands between two characters without a space, as in ``mild-to-moderate``."""
-    inside = start > 0 and end < len(text)
+    inside = start > 0 and end < len(text) and text[start - 1] not in "(["
     return inside and not text[start - 1].isspace() and not text[end].isspace()

@@ -10,7 +10,9 @@ from echomine.reports.scanning import Tokens
 
 AFTER = "after"
 _FARTHEST_VERB = 8
+_NEAR_VERB = 3
 _LONGEST_ITEM = 5
+_LEADING_TO_NONE = frozenset({":", "-", "–"})
 _NEAR_REASON = 3
 _ITEM_ENDS = frozenset({",", ".", ";"})
 _ENDED_BY_GRADES = frozenset({Assertion.NEGATED, Assertion.POSSIBLE, "none"})
@@ -171,6 +173,11 @@ class _ScopeReader:
         compared = not self.lists.comparing.isdisjoint(self.words[max(self.first, study.first - 3) : study.first])
         if compared and self.lists.relatives.isdisjoint(self.words[study.last + 1 : study.last + 5]):
             return
+        after = range(study.last + 1, min(study.last + _NEAR_VERB, self.last) + 1)
+        verb = next((i for i in after if self.words[i] in self.lists.past_verbs), -1)
+        if verb > 0:
+            yield verb + 1, self._forward(index), Assertion.HISTORICAL
+            return
         for later in range(index + 1, len(self.mentions)):
             mention = self.mentions[later]
             if mention.first - study.last > _FARTHEST_VERB:
@@ -188,7 +195,8 @@ class _ScopeReader:
         before = self.mentions[index - 1]
         if before.kind is Kind.FILLER and before.last == first - 1:
             first = before.first
-        return self.words[first - 1] in self.lists.new_item
+        bound = first - 2 >= self.first and self.words[first - 2] in self.lists.binding
+        return self.words[first - 1] in self.lists.new_item and not bound
 
     def _before_new_clause(self, first: int, last: int) -> int:
         """Cut a scope at a closing bracket, or at the comma before a clause with its own verb.
@@ -211,6 +219,8 @@ class _ScopeReader:
 
     def _says_otherwise(self, first: int, last: int) -> bool:
         """Whether an item of a list has a predicate of its own: ``no rash, neck supple, ...``."""
+        if first <= last and self.words[first] in self.lists.affirming:
+            return True
         end = next((i for i in range(first, min(last, first + _LONGEST_ITEM) + 1) if self.words[i] in _ITEM_ENDS), -1)
         if end < 0 and last - first < _LONGEST_ITEM:
             end = last + 1
@@ -244,6 +254,11 @@ class _ScopeReader:
             place -= 1
         return before.first if place < self.first or self.words[place] in {",", ";"} else -1
 
+    def _is_of_surgery(self, cue: Mention) -> bool:
+        """Whether a plan has its own subject after a comma: ``in view of her stenosis, surgery was recommended``."""
+        own = self.words[cue.first - 1] != "," and cue.first > self.first
+        return cue.term.value == Assertion.HYPOTHETICAL and own
+
     def _backward(self, index: int) -> int:
         cue, first = self.mentions[index], self.first
         for mention in reversed(self.mentions[:index]):
@@ -253,9 +268,9 @@ class _ScopeReader:
         own = self._own_subject(index)
         if own >= first:
             return own
-        if self.words[cue.first] in self.lists.coordinating_cues:
+        if self.words[cue.first] in self.lists.coordinating_cues or self._is_of_surgery(cue):
             first = next((i + 1 for i in range(cue.first - 1, first - 1, -1) if self.words[i] == ","), first)
-        if self.words[cue.first] == ":":
+        if self.words[cue.first] in _LEADING_TO_NONE:
             return max(first, self._start_of_list(index))
         for place in range(cue.first - 4, first - 1, -1):
             if self.words[place] in self.lists.finite:

@@ -74,6 +74,7 @@ class Context(NamedTuple):
         by_noun: Whether the subject is a valve itself, not only the place of a lesion.
         heading: The lesion that heads a list of valves which goes on: ``Regurgitation: mitral - mild; ...``.
         of_a_heart: Whether a valve or a chamber has been named so far.
+        devices: The valves that prostheses have been told of.
     """
 
     subject: tuple[str, ...] = ()
@@ -83,6 +84,7 @@ class Context(NamedTuple):
     by_noun: bool = False
     heading: Term | None = None
     of_a_heart: bool = False
+    devices: frozenset[str] = frozenset()
 
 
 class SentenceView:

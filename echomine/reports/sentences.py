@@ -226,7 +226,8 @@ class _Splitter:
 
     def _ends(self, index: int) -> bool:
         """Whether a full stop closes a sentence; after ``Dr.`` or within ``St. Jude`` it does not."""
-        if self.words[index] == "?" and self._asks_ahead(index):
+        asks = self.words[index] == "?" and self._asks_ahead(index)
+        if asks or (self.words[index] == ";" and self._tells_what_was_done(index + 1)):
             return False
         if self.words[index] != ".":
             return True
@@ -236,6 +237,10 @@ class _Splitter:
         tokens = self.tokens
         touching = index + 1 < len(tokens) and tokens.starts[index + 1] == tokens.ends[index]
         return not touching or (len(before) > 2 and tokens.original(index + 1)[0].isupper())
+
+    def _tells_what_was_done(self, index: int) -> bool:
+        """Whether ``status post`` follows, which is said of the lesion before the semicolon."""
+        return self.words[index : index + 2] == ["status", "post"] or self.words[index : index + 3] == ["s", "/", "p"]
 
     def _asks_ahead(self, index: int) -> bool:
         """Whether a question mark stands before what it doubts: ``? mitral valve prolapse``."""
