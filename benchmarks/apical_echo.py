@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks.structure_table import print_agreement, print_structures
 from echomine.cardiac.apical_anatomy import apical_violations
+from echomine.cardiac.apical_guarantee import valid_apical
 from echomine.cardiac.apical_volumes import ApicalProfile, apical_profile, area_length_ml, single_plane_discs_ml
 from echomine.cardiac.cine_segmentation import segment_cine
 from echomine.cardiac.volumes import ejection_fraction_pct
@@ -53,21 +54,26 @@ def volume_ml(mask: NDArray[np.uint8], spacing_mm: tuple[float, ...], method: st
     return METHODS[method](apical_profile(mask == Apical.LV, spacing_mm, atrium=mask == Apical.LA))
 
 
-def main() -> None:
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--workspace", type=Path, required=True)
     parser.add_argument("--generation", default="")
     parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = _options()
     torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
     ensemble = load_ensemble(options.workspace, APICAL_ECHO, options.generation)
     scans = labelled_scans(APICAL_ECHO, options.data)
     folds = patient_folds([one.name for one in scans], len(ensemble.networks))
     scores: list[dict[str, StructureScores]] = []
+    guaranteed: list[dict[str, StructureScores]] = []
     volumes: dict[str, dict[str, list[tuple[float, float]]]] = {name: {"ED": [], "ES": []} for name in METHODS}
-    broken, seconds = 0, []
+    broken, left, seconds = 0, 0, []
     for network, left_out in zip(ensemble.networks, folds, strict=True):
         for one in [scan for scan in scans if patient_of(scan.name) in left_out]:
             start = time.process_time()
@@ -78,12 +84,16 @@ def main() -> None:
             spacing = one.spacing_mm[1:]
             scores.append(structures_of(one.mask[0], drawn, spacing))
             broken += bool(apical_violations(drawn, spacing))
+            valid = valid_apical(drawn, spacing).mask
+            left += bool(apical_violations(valid, spacing))
+            guaranteed.append(structures_of(one.mask[0], valid, spacing))
             for name, parts in volumes.items():
-                both = (volume_ml(drawn, spacing, name), volume_ml(one.mask[0], spacing, name))
+                both = (volume_ml(valid, spacing, name), volume_ml(one.mask[0], spacing, name))
                 parts[one.name[-2:]].append(both)
     print(f"{ensemble.generation}: {len(scores)} pictures, {np.mean(seconds):.2f} s of processor time a picture")
     print_structures(scores)
-    print(f"pictures with a violation of anatomy: {broken} of {len(scores)}")
+    print_structures(guaranteed, label="guaranteed ")
+    print(f"pictures with a violation of anatomy: {broken} of {len(scores)}, after the guarantee {left}")
     for name, parts in volumes.items():
         fractions = [
             tuple(ejection_fraction_pct(edv[at], esv[at]) for at in (0, 1))

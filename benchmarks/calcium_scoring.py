@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from echomine.cardiac.calcium import CORONARIES, CalciumSite, calcium_scores, candidates
-from echomine.cardiac.calcium_finder import find_calcium
+from echomine.cardiac.calcium_finder import find_calcium, voxels_by_candidate
 from echomine.cardiac.calcium_risk import risk_scheme
 from echomine.metrics.agreement import KappaWeights, agreement, confusion, kappa
 from echomine.metrics.intervals import Estimate, bootstrap_by_group, wilson_interval
@@ -50,10 +50,10 @@ def _f1(sums: np.ndarray) -> float:
 
 def _lesions(chest: ChestCt, drawn: np.ndarray) -> dict[str, list[int]]:
     """The same of candidates."""
-    numbered, found = candidates(chest.values_hu, chest.spacing_mm)
+    numbered, _ = candidates(chest.values_hu, chest.spacing_mm)
     table = {name: [0, 0, 0] for name in GROUPS}
-    for one in found:
-        site, named = true_site(chest, numbered, one), int(drawn[numbered == one.number][0])
+    for voxels in voxels_by_candidate(numbered):
+        site, named = true_site(chest, voxels), int(drawn[tuple(voxels[0])])
         for name, sites in GROUPS.items():
             hit, told = site in sites, named in sites
             for at, counts in enumerate((hit and told, told and not hit, hit and not told)):

@@ -89,15 +89,22 @@ def candidate_voxels(numbered: NDArray[np.int32]) -> tuple[NDArray[np.int64], ND
     Returns:
         Voxels (M, 3) and, for each, its candidate's position 0..N-1.
     """
-    places = np.argwhere(numbered > 0)
-    owners = numbered[tuple(places.T)] - 1
     chosen, belongs = [], []
-    order = np.argsort(owners, kind="stable")
-    for at, rows in enumerate(np.split(order, np.cumsum(np.bincount(owners))[:-1])):
-        picked = np.unique(np.linspace(0, len(rows) - 1, VOXELS_PER_CANDIDATE + 2)[1:-1].round().astype(int))
-        chosen.append(places[rows[picked]])
+    for at, voxels in enumerate(voxels_by_candidate(numbered)):
+        picked = np.unique(np.linspace(0, len(voxels) - 1, VOXELS_PER_CANDIDATE + 2)[1:-1].round().astype(int))
+        chosen.append(voxels[picked])
         belongs.append(np.full(len(picked), at))
     return np.concatenate(chosen), np.concatenate(belongs)
+
+
+def voxels_by_candidate(numbered: NDArray[np.int32]) -> list[NDArray[np.int64]]:
+    """All voxels (n, 3) of each candidate 1..N, in order of z, y, x; none for an empty array."""
+    places = np.argwhere(numbered > 0)
+    if not len(places):
+        return []
+    owners = numbered[tuple(places.T)] - 1
+    order = np.argsort(owners, kind="stable")
+    return np.split(places[order], np.cumsum(np.bincount(owners))[:-1])
 
 
 def calcium_probability(network: FalseFindNetwork, planes: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -101,6 +101,7 @@ def echo(
         list[Path] | None, typer.Option("--mask", help="Measure this mask; in the order A4C ED, ES, A2C ED, ES.")
     ] = None,
     model: ModelOption = "",
+    as_is: Annotated[bool, typer.Option("--as-is", help="Do not make the networks' masks anatomically valid.")] = False,
     table: TableOption = EfTableName.ASE2015,
     sex: SexOption = SexName.UNKNOWN,
     out: OutOption = None,
@@ -118,6 +119,7 @@ def echo(
         workspace=workspace,
         generation=model,
         out=out,
+        guarantee=not as_is,
         table=table.value,
         sex=Sex(sex.value),
     )
@@ -181,9 +183,9 @@ def train(
     kind: Annotated[TrainedKind, typer.Argument(help="mr, echo, clips (which start from echo's networks), calcium.")],
     data: Annotated[Path | None, typer.Option("--data", help="Folder of NAME.nii.gz beside NAME_gt.nii.gz.")] = None,
     folds: Annotated[int, typer.Option(min=2, max=20, help="Networks of mr and echo, each leaving out a part.")] = 5,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes: 80, 10 for clips, 10 for calcium.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes: 80, 10 for clips, 6 for calcium.")] = None,
     base: Annotated[int, typer.Option(min=1, help="Filters of the first level of mr and echo; 48 in the paper.")] = 16,
-    phantoms: Annotated[int, typer.Option(min=1, help="Synthetic CTs that calcium is learnt from.")] = 40,
+    phantoms: Annotated[int, typer.Option(min=1, help="Synthetic CTs that calcium is learnt from.")] = 30,
     model: Annotated[str, typer.Option("--model", help="Generation that clips start from; the current one.")] = "",
     seed: SeedOption = 0,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,

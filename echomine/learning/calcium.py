@@ -33,6 +33,8 @@ ANSWERS = TRAINING_PATCH - RECEPTIVE_FIELD + 1
 """Side of the square that a patch of training gives answers for."""
 FARTHEST = 10
 """A candidate lies at most that far from the middle of its patch."""
+SECOND_RATE = 1e-3
+"""Learning rate of the second network."""
 NOISE = 0.015
 """Added to patches, on the networks' scale: 17 HU."""
 
@@ -64,17 +66,17 @@ class CalciumTraining:
         axis_epochs, axis_steps: Of each axis; steps of an epoch.
         combiner_epochs, second_epochs: Passes over all voxels, all finds.
         voxels_per_scan: For the combiner, at most.
-        learning_rate: Of AdamW with a cosine.
+        learning_rate: Of the first network, of AdamW with a cosine.
         batch_size: Patches of an axis.
         precision: ``32``, ``bf16`` or ``auto``, of the axes.
     """
 
-    axis_epochs: int = 10
-    axis_steps: int = 25
+    axis_epochs: int = 6
+    axis_steps: int = 22
     combiner_epochs: int = 60
-    second_epochs: int = 25
-    voxels_per_scan: int = 30
-    learning_rate: float = 1e-3
+    second_epochs: int = 12
+    voxels_per_scan: int = 16
+    learning_rate: float = 2e-3
     batch_size: int = 8
     precision: str = "bf16"
 
@@ -210,7 +212,7 @@ def train_false_find_network(scans: Sequence[CalciumScan], config: CalciumTraini
         raise UsageError("there is nothing to tell apart: candidates of calcium and false ones are both needed")
     torch.manual_seed(seed)
     network = FalseFindNetwork()
-    plan = TrainingPlan(epochs=config.second_epochs, learning_rate=config.learning_rate, precision="32")
+    plan = TrainingPlan(epochs=config.second_epochs, learning_rate=SECOND_RATE, precision="32")
     fit(network, TensorSource((planes, labels), min(32, len(labels))), _second_loss, plan, seed=seed)
     return network.eval()
 

@@ -12,6 +12,7 @@ from echomine.archive.durable_files import write_bytes
 from echomine.archive.nifti_files import NiftiImage, read_nifti, write_nifti_mask
 from echomine.archive.volume_geometry import Placement, plane_placement
 from echomine.cardiac.apical_anatomy import APICAL_LIMITS, ApicalCriterion, apical_violations
+from echomine.cardiac.apical_guarantee import valid_apical
 from echomine.cardiac.apical_volumes import (
     FEWEST_PIXELS,
     ApicalProfile,
@@ -70,6 +71,8 @@ class EchoRequest:
         two_chamber: For biplane volumes; None takes the ventricle as round.
         workspace, generation: Where the networks are, which of them.
         out: Folder for masks, curve and picture; None writes nothing.
+        guarantee: Whether the networks' masks of end diastole and end systole are made valid before they are measured;
+            masks that were given are measured as they are.
         table, sex: For the category of the ejection fraction.
     """
 
@@ -78,6 +81,7 @@ class EchoRequest:
     workspace: Path = Path("echomine-workspace")
     generation: str = ""
     out: Path | None = None
+    guarantee: bool = True
     table: str = "ase2015"
     sex: Sex = Sex.UNKNOWN
 
@@ -136,18 +140,21 @@ def quantify_echo(request: EchoRequest) -> CardiacResult:
     views = [view for view in (request.four_chamber, request.two_chamber) if view is not None]
     ensemble = None if all(view.masks for view in views) else _networks(views, request)
     seen = [_seen(view, ensemble) for view in views]
+    anatomy = _anatomy(seen)
+    if request.guarantee:
+        seen = [view if given.masks else _made_valid(view) for view, given in zip(seen, views, strict=True)]
+    left = _anatomy(seen)
     values = _values(seen)
     notes: tuple[str, ...] = ()
     if ensemble is not None and request.two_chamber is not None and not request.two_chamber.masks:
         notes = ("the networks learnt from four-chamber views; the two-chamber mask deserves a look",)
-    anatomy = _anatomy(seen)
     result = CardiacResult(
         kind="echo",
         values=values,
         categories=ef_categories(values, table=request.table, sex=request.sex),
-        flags=unique_flags([*_flags(seen), *((Flag.INVALID_ANATOMY,) if anatomy else ())]),
-        anatomy=anatomy,
-        anatomy_valid=not anatomy,
+        flags=unique_flags([*_flags(seen), *((Flag.INVALID_ANATOMY,) if left else ())]),
+        anatomy=tuple(replace(one, remedy="" if one in left else "repaired") for one in anatomy),
+        anatomy_valid=not left,
         curves=_curves(seen),
         model=_model(ensemble),
         notes=notes,
@@ -183,7 +190,7 @@ def _seen(view: EchoView, ensemble: SliceEnsemble | None) -> SeenView:
             assert ensemble is not None
             masks = _segmented(pictures, placement, ensemble)
         stored.append((image, placement, range(len(frames), len(frames) + len(pictures))))
-        frames += [_frame(picture, mask, placement) for picture, mask in zip(pictures, masks, strict=True)]
+        frames += [_framed(picture, mask, placement.spacing_mm) for picture, mask in zip(pictures, masks, strict=True)]
     ed, es = _instants(frames, named=len(view.images) == 2)
     return SeenView(frames=tuple(frames), ed=ed, es=es, stored=tuple(stored), spacing_mm=stored[0][1].spacing_mm)
 
@@ -214,12 +221,21 @@ def _segmented(
     ]
 
 
-def _frame(picture: NDArray[np.float32], mask: NDArray[np.uint8], placement: Placement) -> Frame:
+def _framed(picture: NDArray[np.float32], mask: NDArray[np.uint8], spacing_mm: tuple[float, ...]) -> Frame:
     cavity, atrium = mask == Apical.LV, mask == Apical.LA
     if np.count_nonzero(cavity) < FEWEST_PIXELS:
         return Frame(picture=picture, mask=mask, profile=None)
-    profile = apical_profile(cavity, placement.spacing_mm, atrium=atrium if atrium.any() else None)
+    profile = apical_profile(cavity, spacing_mm, atrium=atrium if atrium.any() else None)
     return Frame(picture=picture, mask=mask, profile=profile)
+
+
+def _made_valid(view: SeenView) -> SeenView:
+    """The view with valid masks at the two instants that are measured."""
+    frames = list(view.frames)
+    for at in {view.ed, view.es}:
+        mask = valid_apical(frames[at].mask, view.spacing_mm).mask
+        frames[at] = _framed(frames[at].picture, mask, view.spacing_mm)
+    return replace(view, frames=tuple(frames))
 
 
 def _instants(frames: Sequence[Frame], *, named: bool) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echomine.archive.workspace import Workspace
-from echomine.cardiac.calcium import Candidate, candidates
+from echomine.cardiac.calcium import candidates
 from echomine.pipeline.cardiac_models import CALCIUM
 from echomine.pipeline.progress import SILENT, Progress, steps_of
 from echomine.synthetic.chest_ct import ChestConfig, ChestCt, make_chest_ct
@@ -18,6 +18,8 @@ TRAINING_SEED = 1_000_000
 LEAST_TRUE_SHARE = 0.25
 """Of a candidate's voxels must be calcium for it to be one."""
 VOXELS_PER_CANDIDATE = 6
+MOST_PLANES = 48
+"""Candidates of a phantom that the second network learns from: all of calcium, and others."""
 PLENTY = 0.9
 """Share of sites with calcium in the phantoms that are learnt from."""
 
@@ -28,11 +30,13 @@ class CalciumTrainingRequest:
 
     Attributes:
         phantoms: Synthetic CTs to learn from; they have calcium at 9 of 10 sites, so that few are enough.
-        epochs: Of each axis, of 25 batches; None for the usual number.
+        epochs: Of each axis; None for the usual number.
+        steps: Batches of an epoch; None for the usual number.
     """
 
-    phantoms: int = 40
+    phantoms: int = 30
     epochs: int | None = None
+    steps: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +68,9 @@ def train_calcium(
     from echomine.models.segmentation.calcium_preparation import CalciumPreparation
 
     preparation, config = CalciumPreparation(), CalciumTraining()
-    if request.epochs is not None:
-        config = replace(config, axis_epochs=request.epochs)
+    config = replace(
+        config, axis_epochs=request.epochs or config.axis_epochs, axis_steps=request.steps or config.axis_steps
+    )
     scans = []
     with progress.stage("synthetic CTs", request.phantoms) as advance:
         for at in range(request.phantoms):
@@ -99,30 +104,33 @@ def train_calcium(
 
 def labelled_scan(chest: ChestCt, preparation: Any) -> Any:  # noqa: ANN401 - torch is imported only when it is used
     """What the networks learn from one phantom: a :class:`~echomine.learning.calcium.CalciumScan`."""
+    from echomine.cardiac.calcium_finder import voxels_by_candidate
     from echomine.learning.calcium import CalciumScan
     from echomine.models.segmentation.calcium_preparation import coarse_places, coarse_volume, fine_planes
 
     numbered, found = candidates(chest.values_hu, chest.spacing_mm)
+    voxels = voxels_by_candidate(numbered)
+    truth = np.array([true_site(chest, inside) for inside in voxels])
+    some = [inside[:: max(1, len(inside) // VOXELS_PER_CANDIDATE)] for inside in voxels]
     cube = coarse_volume(chest.values_hu, chest.spacing_mm, preparation)
-    truth = [true_site(chest, numbered, one) for one in found]
-    places, sites = [], []
-    for one, site in zip(found, truth, strict=True):
-        inside = np.argwhere(numbered == one.number)
-        step = max(1, len(inside) // VOXELS_PER_CANDIDATE)
-        places.append(inside[::step])
-        sites.append(np.full(len(places[-1]), site))
+    shown = np.sort(np.argsort(truth == 0, kind="stable")[:MOST_PLANES])
     return CalciumScan(
         cube=cube,
-        places=coarse_places(np.concatenate(places), numbered.shape, tuple(cube.shape)),
-        sites=np.concatenate(sites).astype(np.int64),
-        planes=np.stack([fine_planes(chest.values_hu, chest.spacing_mm, one.centre) for one in found]),
-        is_calcium=np.array(truth) > 0,
+        places=coarse_places(np.concatenate(some), numbered.shape, tuple(cube.shape)),
+        sites=np.repeat(truth, [len(part) for part in some]).astype(np.int64),
+        planes=np.stack([fine_planes(chest.values_hu, chest.spacing_mm, found[at].centre) for at in shown]),
+        is_calcium=truth[shown] > 0,
     )
 
 
-def true_site(chest: ChestCt, numbered: NDArray[np.int32], one: Candidate) -> int:
-    """The class of a candidate of a phantom: that of most of its calcium, 0 where it has too little."""
-    inside = chest.mask[numbered == one.number]
+def true_site(chest: ChestCt, voxels: NDArray[np.int64]) -> int:
+    """The class of a candidate of a phantom: that of most of its calcium, 0 where it has too little.
+
+    Args:
+        chest: The phantom.
+        voxels: (n, 3) of the candidate.
+    """
+    inside = chest.mask[tuple(voxels.T)]
     calcium = inside[inside > 0]
     if len(calcium) < LEAST_TRUE_SHARE * len(inside):
         return 0

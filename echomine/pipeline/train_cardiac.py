@@ -32,7 +32,7 @@ class CardiacTraining:
     folds: int = 5
     epochs: int | None = None
     base: int = 16
-    phantoms: int = 40
+    phantoms: int = 30
     generation: str = ""
 
 
