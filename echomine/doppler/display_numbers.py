@@ -1,6 +1,6 @@
 """What is measured on a display that lies on a physical grid, as a fixed row of numbers for each side."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import MappingProxyType
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from echomine.domain.records import Calibration
 from echomine.doppler.display import PhysicalGrid, Pixels, SpectralDisplay
 from echomine.doppler.envelope import Side, SideEnvelope
+from echomine.doppler.flow_kinds import FlowName, RecognisedFlow
 from echomine.doppler.flows import Flow
 from echomine.doppler.overlays import overlay_mask
 from echomine.doppler.reading import read_display
@@ -35,8 +36,22 @@ FLOW_NUMBERS: MappingProxyType[str, Value] = MappingProxyType(
 """Name to value, logarithms where ratios matter; m/s, mmHg, cm, ms. None where a flow does not have it."""
 
 LEVEL = "level"
+RECOGNISED: MappingProxyType[str, tuple[FlowName, ...]] = MappingProxyType(
+    {
+        "ejection": (FlowName.OUTFLOW, FlowName.AORTIC_STENOSIS, FlowName.PULMONIC_STENOSIS),
+        "filling": (FlowName.INFLOW, FlowName.MITRAL_STENOSIS, FlowName.TRICUSPID_STENOSIS),
+        "aortic_jet": (FlowName.AORTIC_REGURGITATION,),
+        "mitral_jet": (FlowName.MITRAL_REGURGITATION,),
+        "tricuspid_jet": (FlowName.TRICUSPID_REGURGITATION,),
+        "pulmonic_jet": (FlowName.PULMONIC_REGURGITATION,),
+    }
+)
+"""What physiology takes a flow for: the number is its probability, 0 for another kind and without a flow."""
+
 SIDES = (Side.ABOVE, Side.BELOW)
-NUMBERS: tuple[tuple[Side, str], ...] = tuple((side, name) for side in SIDES for name in (*FLOW_NUMBERS, LEVEL))
+NUMBERS: tuple[tuple[Side, str], ...] = tuple(
+    (side, name) for side in SIDES for name in (*FLOW_NUMBERS, LEVEL, *RECOGNISED)
+)
 """What each number of :func:`display_numbers` is; above the baseline is towards the probe, on a grid."""
 
 
@@ -56,13 +71,23 @@ def display_numbers(pixels: Pixels, grid: PhysicalGrid) -> NDArray[np.float32]:
     scale = Calibration(mps_per_px=grid.mps_per_row, baseline_y=float(baseline_y), s_per_px=grid.s_per_column)
     display = SpectralDisplay(pixels=crop, calibration=scale)
     reading = read_display(display, overlay=overlay_mask(crop, baseline_y=float(baseline_y)))
-    flows = {flow.side: flow for flow in reading.flows if flow.beats}
-    levels = {envelope.side: _level(envelope) for envelope in reading.envelopes}
-    for place, (side, name) in enumerate(NUMBERS):
-        value = levels.get(side) if name == LEVEL else FLOW_NUMBERS[name](flows[side]) if side in flows else None
-        if value is not None:
-            found[place] = value
+    values = dict.fromkeys(((side, name) for side in SIDES for name in RECOGNISED), 0.0)
+    values |= {(envelope.side, LEVEL): _level(envelope) for envelope in reading.envelopes}
+    for flow, recognised in zip(reading.flows, reading.names, strict=False):
+        values |= {(flow.side, name): value for name, value in _flow_values(flow, recognised)}
+    for place, key in enumerate(NUMBERS):
+        found[place] = values.get(key, np.nan)
     return found
+
+
+def _flow_values(flow: Flow, recognised: RecognisedFlow) -> Iterator[tuple[str, float]]:
+    """The numbers of one flow by name, without those that it does not have."""
+    for name, value_of in FLOW_NUMBERS.items():
+        value = value_of(flow)
+        if value is not None:
+            yield name, value
+    for name, kinds in RECOGNISED.items():
+        yield name, recognised.probability if recognised.name in kinds else 0.0
 
 
 def _log(value: float | None, least: float) -> float | None:

@@ -9,107 +9,38 @@ what a velocity means depends on the valve and few pairs cannot teach that.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
-from echomine.domain.config import config_from, config_to_dict
+from echomine.domain.config import config_to_dict
 from echomine.domain.errors import ArtifactError, ConfigurationError
 from echomine.domain.vocabulary import Valve
-from echomine.doppler.display import PhysicalGrid, ScaleGuess
-from echomine.doppler.display_numbers import NUMBERS, display_numbers
 from echomine.learning.coarse_task import CoarseTarget
+from echomine.learning.display_description import (
+    BlockScale,
+    DisplayFeatureConfig,
+    Rows,
+    describe,
+    display_feature_config,
+    fitted_kernels,
+    loaded_kernels,
+    pooled,
+    widths_of,
+)
 from echomine.learning.image_feature import ImageFeature, ImageFeatureConfig, check_grid, train_image_feature
-from echomine.learning.images import Images, network_input, to_tensor
+from echomine.learning.images import Images
+from echomine.learning.measured_valves import MeasuredValves, train_measured_valves
 from echomine.learning.valve_heads import ValveHeads, train_valve_heads
 from echomine.models.time_kernels import TimeKernels
 
-Rows = NDArray[np.float32]
-
 _CONFIG, _WEIGHTS = "image_feature.json", "image_feature.safetensors"
 _NETWORK = "network-"
-_WIDEST = 5.0
-"""Standardised values beyond this are cut."""
-
-_LEAST_SPREAD = 1e-6
-_BIAS_DISPLAYS = 64
-_FLAGGED = ("vmax", "pht")
-"""Numbers whose absence is told beside them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DisplayFeatureConfig:
-    """Settings of the display feature.
-
-    Attributes:
-        grid: The window of velocity and time that images are resampled to before they come here.
-        kernels: Fixed kernels over time, see ``models.time_kernels``; 0 leaves them out.
-        bands: Velocity bands that the kernels see.
-        measured: Whether velocities, gradients and half-times are measured on the display.
-        network: Whether a network is trained on the coarse task (settings ``image_feature``) and joins.
-        pooling: Rows and columns of the grid that are averaged for kernels and network.
-        components: Principal components at most.
-        sample: Images at most that scales and components are taken from.
-        folds: Parts of the patients for the valve heads.
-        head_ridge: Penalty of the valve heads.
-        gate: Weight of the part that is given for each valve.
-    """
-
-    grid: PhysicalGrid = field(default_factory=lambda: PhysicalGrid(rows=192, columns=384, seconds=4.8))
-    kernels: int = 1000
-    bands: int = 32
-    measured: bool = True
-    network: bool = False
-    pooling: int = 2
-    components: int = 384
-    sample: int = 1000
-    folds: int = 5
-    head_ridge: float = 0.1
-    gate: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not (self.kernels or self.measured or self.network):
-            raise ConfigurationError("a display feature needs kernels, measurements or a network")
-        if min(self.bands, self.pooling, self.components, self.folds) < 1 or self.sample < 2:
-            raise ConfigurationError(f"a display feature needs positive counts, and a sample of 2 or more, got {self}")
-        if self.grid.rows % self.pooling or self.grid.columns % self.pooling:
-            raise ConfigurationError(f"the rows and columns of the grid are multiples of pooling, got {self}")
-
-    @property
-    def pooled(self) -> PhysicalGrid:
-        """The grid that kernels and network see."""
-        return replace(self.grid, rows=self.grid.rows // self.pooling, columns=self.grid.columns // self.pooling)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class BlockScale:
-    """Makes descriptions comparable: standardised, cut, and each block with the same share of the length.
-
-    Attributes:
-        mean, spread: (D,) of the values that are there.
-        share: (D,) what a standardised value is divided by.
-    """
-
-    mean: Rows
-    spread: Rows
-    share: Rows
-
-    @classmethod
-    def of(cls, described: Rows, widths: Sequence[int]) -> "BlockScale":
-        """The scale of descriptions (N, D) that consist of blocks of the given widths."""
-        filled = np.where(np.isnan(described).all(axis=0), np.float32(0), described)
-        share = np.concatenate([np.full(width, np.sqrt(width * len(widths))) for width in widths])
-        spread = np.nanstd(filled, axis=0) + _LEAST_SPREAD
-        return cls(*(np.asarray(part, np.float32) for part in (np.nanmean(filled, axis=0), spread, share)))
-
-    def __call__(self, described: Rows) -> Rows:
-        """Scaled descriptions (N, D); what was not measured counts as the mean."""
-        standard = np.clip((described - self.mean) / self.spread, -_WIDEST, _WIDEST)
-        return np.asarray(np.nan_to_num(standard) / self.share, dtype=np.float32)
+_MEASURED = "measured."
+_LEAST_PROBABILITY = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,7 +68,8 @@ class DisplayFeature:
         network: Trained network; None without.
         scale: Of the descriptions of some displays.
         components: (D, r) principal components.
-        heads: Which valve.
+        heads: Which valve, by all that is described.
+        measured_valves: Which valve, by what is measured alone; None where nothing is.
     """
 
     config: DisplayFeatureConfig
@@ -146,6 +78,7 @@ class DisplayFeature:
     scale: BlockScale
     components: Rows
     heads: ValveHeads
+    measured_valves: MeasuredValves | None = None
 
     @property
     def width(self) -> int:
@@ -172,12 +105,21 @@ class DisplayFeature:
         # Row by row: the last digits of a product of matrices depend on where in the batch a row stands.
         rows = [scaled @ self.components for scaled in self.scale(described)]
         reduced = np.asarray(rows, dtype=np.float32).reshape(len(described), self.components.shape[1])
-        valves = self.heads.probabilities(reduced, patients)
+        valves = self._valves(reduced, numbers, patients)
         gated = np.sqrt(np.float32(self.config.gate)) * valves[:, :, None] * reduced[:, None]
-        features = np.concatenate(
-            [reduced, gated.reshape(len(reduced), gated.shape[1] * gated.shape[2]), valves], axis=1
-        )
+        plain = np.float32(self.config.plain) * reduced
+        features = np.concatenate([plain, gated.reshape(len(reduced), gated.shape[1] * gated.shape[2]), valves], axis=1)
         return Embedded(features=features.astype(np.float32), numbers=numbers, valves=valves)
+
+    def _valves(self, reduced: Rows, numbers: Rows, patients: Sequence[str] | None) -> Rows:
+        """(N, valves) probabilities: the weighted geometric mean of what both kinds of heads say."""
+        seen = self.heads.probabilities(reduced, patients)
+        if self.measured_valves is None:
+            return seen
+        measured = self.measured_valves.probabilities(numbers, patients)
+        joined = (seen + _LEAST_PROBABILITY) ** self.config.seen_weight
+        joined = joined * (measured + _LEAST_PROBABILITY) ** self.config.measured_weight
+        return np.asarray(joined / joined.sum(axis=1, keepdims=True), dtype=np.float32)
 
     def to_files(self) -> dict[str, bytes]:
         """Settings and weights, by file name."""
@@ -190,6 +132,8 @@ class DisplayFeature:
         }
         if self.kernels is not None:
             arrays |= {f"kernels.{name}": value.numpy() for name, value in self.kernels.state_dict().items()}
+        if self.measured_valves is not None:
+            arrays |= {f"{_MEASURED}{name}": value for name, value in self.measured_valves.arrays().items()}
         config = json.dumps(config_to_dict(self.config), indent=1, sort_keys=True)
         files = {_CONFIG: config.encode(), _WEIGHTS: bytes(save(arrays))}
         network = self.network.to_files() if self.network is not None else {}
@@ -208,33 +152,17 @@ class DisplayFeature:
             own = {name.removeprefix(_NETWORK): data for name, data in files.items() if name.startswith(_NETWORK)}
             return cls(
                 config=config,
-                kernels=_loaded_kernels(config, arrays),
+                kernels=loaded_kernels(config, arrays),
                 network=ImageFeature.from_files(own) if config.network else None,
                 scale=BlockScale(arrays["mean"], arrays["spread"], arrays["share"]),
                 components=arrays["components"],
                 heads=ValveHeads(arrays["heads"]),
+                measured_valves=_loaded_valves(arrays) if config.measured else None,
             )
         except ArtifactError:
             raise
         except Exception as error:
             raise ArtifactError(f"this is no display feature ({error}); learn it again") from error
-
-
-def display_feature_config(values: Mapping[str, object]) -> DisplayFeatureConfig:
-    """Settings from a plain mapping, the grid as a mapping in it.
-
-    Raises:
-        ConfigurationError: If a key or value is none of its settings.
-    """
-    plain = dict(values)
-    grid = plain.pop("grid", None)
-    if not isinstance(grid, Mapping):
-        return config_from(DisplayFeatureConfig, plain)
-    inner = dict(grid)
-    if isinstance(inner.get("guess"), Mapping):
-        inner["guess"] = config_from(ScaleGuess, inner["guess"])
-    wanted = config_from(PhysicalGrid, inner)
-    return replace(config_from(DisplayFeatureConfig, plain), grid=wanted)
 
 
 def train_display_feature(  # noqa: PLR0913 - what a training run is made of
@@ -273,7 +201,7 @@ def train_display_feature(  # noqa: PLR0913 - what a training run is made of
     trained = None
     if config.network:
         trained = train_image_feature(
-            _pooled(images, config.pooling),
+            pooled(images, config.pooling),
             views,
             replace(network or ImageFeatureConfig(), grid=config.pooled),
             seed=seed,
@@ -282,91 +210,25 @@ def train_display_feature(  # noqa: PLR0913 - what a training run is made of
             on_progress=on_progress,
         )
     rows = _sample([view is not None for view in views], config.sample, seed)
-    kernels = _fitted_kernels(images[rows], config, seed)
-    described, _ = describe(images[rows], config, kernels, trained, on_progress=None if config.network else on_progress)
-    scale = BlockScale.of(described, _widths(config, kernels, trained))
+    kernels = fitted_kernels(images[rows], config, seed)
+    described, numbers = describe(
+        images[rows], config, kernels, trained, on_progress=None if config.network else on_progress
+    )
+    scale = BlockScale.of(described, widths_of(config, kernels, trained))
     standard = scale(described)
     components = _principal(standard, config.components)
     reduced = np.asarray(standard @ components, dtype=np.float32)
     seen = [place for place, row in enumerate(rows) if views[row] is not None]
-    heads = train_valve_heads(
-        reduced[seen],
-        [view.valve for row in rows if (view := views[row]) is not None],
-        [patients[rows[place]] for place in seen],
-        folds=config.folds,
-        ridge=config.head_ridge,
-    )
-    return DisplayFeature(config, kernels, trained, scale, components, heads)
+    valves = [view.valve for row in rows if (view := views[row]) is not None]
+    owners = [patients[rows[place]] for place in seen]
+    heads = train_valve_heads(reduced[seen], valves, owners, folds=config.folds, ridge=config.head_ridge)
+    measured = train_measured_valves(numbers[seen], valves, owners, folds=config.folds) if config.measured else None
+    return DisplayFeature(config, kernels, trained, scale, components, heads, measured)
 
 
-def describe(
-    images: Images,
-    config: DisplayFeatureConfig,
-    kernels: TimeKernels | None,
-    network: ImageFeature | None,
-    *,
-    batch_size: int = 64,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> tuple[Rows, Rows]:
-    """Descriptions (N, D) of images on the grid, and their measurements (N, numbers)."""
-    parts, measured = [], []
-    for start in range(0, len(images), batch_size):
-        batch = images[start : start + batch_size]
-        numbers = _measured(batch, config)
-        parts.append(np.concatenate(_blocks(batch, numbers, config, kernels, network), axis=1))
-        measured.append(numbers)
-        if on_progress is not None:
-            on_progress(min(start + batch_size, len(images)), len(images))
-    if not parts:
-        width = sum(_widths(config, kernels, network))
-        return np.zeros((0, width), np.float32), np.zeros((0, len(NUMBERS)), np.float32)
-    return np.concatenate(parts), np.concatenate(measured)
-
-
-def _blocks(
-    batch: Images,
-    numbers: Rows,
-    config: DisplayFeatureConfig,
-    kernels: TimeKernels | None,
-    network: ImageFeature | None,
-) -> list[Rows]:
-    blocks = []
-    small = _pooled(batch, config.pooling)
-    if kernels is not None:
-        with torch.inference_mode():
-            blocks.append(kernels(network_input(to_tensor(small), 1)).numpy())
-    if config.measured:
-        blocks.append(np.concatenate([numbers, np.isnan(numbers[:, _flagged()])], axis=1).astype(np.float32))
-    if network is not None:
-        blocks.append(network.embed(small)[:, : network.network.width])
-    return blocks
-
-
-def _widths(config: DisplayFeatureConfig, kernels: TimeKernels | None, network: ImageFeature | None) -> list[int]:
-    widths = [kernels.width] if kernels is not None else []
-    widths += [len(NUMBERS) + len(_flagged())] if config.measured else []
-    return widths + ([network.network.width] if network is not None else [])
-
-
-def _flagged() -> list[int]:
-    return [place for place, (_, name) in enumerate(NUMBERS) if name in _FLAGGED]
-
-
-def _measured(batch: Images, config: DisplayFeatureConfig) -> Rows:
-    if not config.measured:
-        return np.full((len(batch), len(NUMBERS)), np.nan, dtype=np.float32)
-    levels = batch if batch.dtype == np.uint8 else np.rint(batch * 255).astype(np.uint8)
-    return np.stack([display_numbers(image[0], config.grid) for image in levels])
-
-
-def _pooled(images: Images, pooling: int) -> Images:
-    """Images (N, 1, H, W) averaged over squares of pixels."""
-    if pooling == 1 or not len(images):
-        return images
-    count, _, rows, columns = images.shape
-    split = images.reshape(count, 1, rows // pooling, pooling, columns // pooling, pooling)
-    means = np.asarray(split.mean(axis=(3, 5), dtype=np.float32), dtype=np.float32)
-    return np.rint(means).astype(np.uint8) if images.dtype == np.uint8 else means
+def _loaded_valves(arrays: Mapping[str, Rows]) -> MeasuredValves:
+    own = {name.removeprefix(_MEASURED): value for name, value in arrays.items() if name.startswith(_MEASURED)}
+    return MeasuredValves.from_arrays(own)
 
 
 def _sample(viewed: Sequence[bool], most: int, seed: int) -> NDArray[np.int64]:
@@ -374,25 +236,6 @@ def _sample(viewed: Sequence[bool], most: int, seed: int) -> NDArray[np.int64]:
     first = np.flatnonzero(viewed)
     others = np.random.default_rng(seed).permutation(np.flatnonzero(~np.asarray(viewed, dtype=bool)))
     return np.sort(np.concatenate([first, others[: max(0, most - len(first))]])).astype(np.int64)
-
-
-def _fitted_kernels(images: Images, config: DisplayFeatureConfig, seed: int) -> TimeKernels | None:
-    if not config.kernels:
-        return None
-    kernels = TimeKernels(kernels=config.kernels, bands=config.bands, seed=seed)
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:_BIAS_DISPLAYS])
-    with torch.inference_mode():
-        kernels.set_biases(network_input(to_tensor(_pooled(images[chosen], config.pooling)), 1))
-    return kernels.eval()
-
-
-def _loaded_kernels(config: DisplayFeatureConfig, arrays: Mapping[str, Rows]) -> TimeKernels | None:
-    if not config.kernels:
-        return None
-    kernels = TimeKernels(kernels=config.kernels, bands=config.bands, seed=0)
-    own = {name.removeprefix("kernels."): value for name, value in arrays.items() if name.startswith("kernels.")}
-    kernels.load_state_dict({name: torch.from_numpy(value) for name, value in own.items()})
-    return kernels.eval()
 
 
 def _principal(standard: Rows, most: int) -> Rows:

@@ -11,7 +11,7 @@ from echomine.domain.errors import ConfigurationError, UsageError
 from echomine.domain.splits import DEFAULT_FRACTIONS
 
 if TYPE_CHECKING:
-    from echomine.learning.display_feature import DisplayFeatureConfig
+    from echomine.learning.display_description import DisplayFeatureConfig
     from echomine.learning.image_feature import ImageFeatureConfig
     from echomine.learning.statements import StatementConfig
     from echomine.learning.transform import TransformConfig
@@ -100,7 +100,7 @@ def settings_from(tables: Mapping[str, Any]) -> Settings:
 
 
 def _groups() -> dict[str, Callable[[Mapping[str, Any]], Any]]:
-    from echomine.learning.display_feature import display_feature_config
+    from echomine.learning.display_description import display_feature_config
     from echomine.learning.image_feature import image_feature_config
     from echomine.learning.statements import StatementConfig
     from echomine.learning.transform import TransformConfig

@@ -9,12 +9,8 @@ from echomine.domain.errors import ArtifactError, ConfigurationError
 from echomine.domain.vocabulary import FlowKind, Valve
 from echomine.doppler.display import PhysicalGrid
 from echomine.learning.coarse_task import CoarseTarget
-from echomine.learning.display_feature import (
-    DisplayFeature,
-    DisplayFeatureConfig,
-    display_feature_config,
-    train_display_feature,
-)
+from echomine.learning.display_description import DisplayFeatureConfig, display_feature_config
+from echomine.learning.display_feature import DisplayFeature, train_display_feature
 from echomine.learning.image_feature import ImageFeatureConfig
 
 GRID = PhysicalGrid(rows=64, columns=64, seconds=2.4)
