@@ -51,6 +51,7 @@ class TrainedKind(StrEnum):
     """What is trained."""
 
     MR = "mr"
+    MR3D = "mr3d"
     ECHO = "echo"
     CLIPS = "clips"
     CALCIUM = "calcium"
@@ -180,11 +181,13 @@ def archive(
 
 @cardiac_app.command()
 def train(
-    kind: Annotated[TrainedKind, typer.Argument(help="mr, echo, clips (which start from echo's networks), calcium.")],
+    kind: Annotated[TrainedKind, typer.Argument(help="mr, mr3d, echo, clips (from echo's networks), calcium.")],
     data: Annotated[Path | None, typer.Option("--data", help="Folder of NAME.nii.gz beside NAME_gt.nii.gz.")] = None,
     folds: Annotated[int, typer.Option(min=2, max=20, help="Networks of mr and echo, each leaving out a part.")] = 5,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes: 80, 10 for clips, 6 for calcium.")] = None,
-    base: Annotated[int, typer.Option(min=1, help="Filters of the first level of mr and echo; 48 in the paper.")] = 16,
+    base: Annotated[int | None, typer.Option(min=1, help="Filters of the first level; paper: 48, mr3d 26.")] = None,
+    window: Annotated[int | None, typer.Option(min=16, help="Pixels of a window; paper: 352, mr3d 224.")] = None,
+    pixel_mm: Annotated[float | None, typer.Option(help="Pixel side of mr and echo; paper: 1.25.")] = None,
     phantoms: Annotated[int, typer.Option(min=1, help="Synthetic CTs that calcium is learnt from.")] = 30,
     model: Annotated[str, typer.Option("--model", help="Generation that clips start from; the current one.")] = "",
     seed: SeedOption = 0,
@@ -198,7 +201,15 @@ def train(
     if data is None and kind is not TrainedKind.CALCIUM:
         raise UsageError(f"name the folder that {kind.value} is learnt from with --data")
     asked = CardiacTraining(
-        kind=kind.value, data=data, folds=folds, epochs=epochs, base=base, phantoms=phantoms, generation=model
+        kind=kind.value,
+        data=data,
+        folds=folds,
+        epochs=epochs,
+        base=base,
+        window=window,
+        pixel_mm=pixel_mm,
+        phantoms=phantoms,
+        generation=model,
     )
     result = train_cardiac(asked, workspace, seed=seed, progress=RichProgress())
     if as_json:

@@ -1,4 +1,4 @@
-"""Training of the 2D U-Net on short-axis cine MR (Isensee 2017), in a form that two cores can train."""
+"""Training of the 2D and 3D U-Nets on short-axis cine MR (Isensee 2017), in a form that two cores can train."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from monai.losses.dice import DiceCELoss
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from echomine.domain.errors import ConfigurationError, UsageError
 from echomine.learning.checkpoints import CheckpointFile
@@ -44,14 +45,18 @@ class CineTraining:
     """Settings of one network of the ensemble.
 
     Attributes:
-        base: Filters of the first level; 48 in the paper.
+        dimensions: 2 for a network of slices, 3 for one of volumes, whose preparation has a slice distance.
+        base: Filters of the first level; 48 and 26 in the paper.
+        depth: Slices of a window of a network of volumes.
         epochs, learning_rate, batch_size: Of AdamW with a cosine.
         preparation: The pixel side.
         augmentation: How slices are changed.
         precision: ``32``, ``bf16`` or ``auto``.
     """
 
+    dimensions: int = 2
     base: int = 16
+    depth: int = 10
     epochs: int = 80
     learning_rate: float = 2e-3
     batch_size: int = 8
@@ -62,6 +67,10 @@ class CineTraining:
     def __post_init__(self) -> None:
         if self.batch_size < 2:
             raise ConfigurationError(f"batch normalisation needs 2 or more slices a batch, got {self.batch_size}")
+        if (self.dimensions == 3) != (self.preparation.between_mm is not None) or self.depth < 1:
+            raise ConfigurationError(
+                "networks of volumes, and they alone, need a slice distance, and a depth of 1 or more"
+            )
 
 
 class SliceSource:
@@ -98,6 +107,48 @@ class SliceSource:
         return iter(())
 
 
+class VolumeSource:
+    """Windows of whole volumes: images (N, 1, D, H, W) and masks (N, D, H, W); all slices of one change alike."""
+
+    def __init__(self, volumes: Sequence[LabelledVolume], config: CineTraining, *, classes: int = 4) -> None:
+        if not volumes:
+            raise UsageError("there is nothing to train on: no labelled volume was given")
+        plan = config.preparation
+        self.config = config
+        self.images = [torch.from_numpy(prepared_volume(one.image, one.spacing_mm, plan)) for one in volumes]
+        masks = [prepared_mask(one.mask, one.spacing_mm, plan, classes=classes) for one in volumes]
+        self.masks = [torch.from_numpy(mask) for mask in masks]
+        self.centres = torch.stack([_centre(mask.amax(dim=0)) for mask in self.masks])
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches of an epoch."""
+        return max(1, len(self.images) // self.config.batch_size)
+
+    def epoch(self, generator: torch.Generator) -> Iterator[Batch]:
+        """Every volume about once, in a new order, each changed in a new way."""
+        order = torch.randperm(len(self.images), generator=generator).tolist()
+        for first in range(0, self.steps_per_epoch * self.config.batch_size, self.config.batch_size):
+            parts = [self._window(at, generator) for at in order[first : first + self.config.batch_size]]
+            images, masks = (torch.cat(one) for one in zip(*parts, strict=True))
+            yield images[:, None], masks
+
+    def validation(self) -> Iterator[Batch]:
+        """Nothing: the length of the training is fixed."""
+        return iter(())
+
+    def _window(self, at: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        image, mask, depth = self.images[at], self.masks[at], self.config.depth
+        free = len(image) - depth
+        first = int(torch.randint(abs(free) + 1, (), generator=generator))
+        if free >= 0:
+            image, mask = image[first : first + depth], mask[first : first + depth]
+        else:
+            ends = (0, 0, 0, 0, first, -free - first)
+            image, mask = F.pad(image, ends, value=float(image.min())), F.pad(mask, ends)
+        return random_windows(image[None], mask[None], self.centres[at : at + 1], self.config.augmentation, generator)
+
+
 def train_cine_network(
     volumes: Sequence[LabelledVolume],
     config: CineTraining,
@@ -106,16 +157,19 @@ def train_cine_network(
     checkpoint: CheckpointFile | None = None,
     on_progress: ProgressCallback | None = None,
 ) -> tuple[IsenseeUNet, TrainingSummary]:
-    """A 2D network trained on all slices of the volumes; the same seed gives the same weights on one machine.
+    """A network trained on all slices, or on all volumes; the same seed gives the same weights on one machine.
 
     Raises:
         UsageError: If there are no volumes.
     """
     torch.manual_seed(seed)
-    network = IsenseeUNet(IsenseeConfig(base=config.base)).to(memory_format=torch.channels_last)
+    network = IsenseeUNet(IsenseeConfig(dimensions=config.dimensions, base=config.base))
+    if config.dimensions == 2:
+        network = network.to(memory_format=torch.channels_last)
     plan = TrainingPlan(epochs=config.epochs, learning_rate=config.learning_rate, precision=config.precision)
-    source = SliceSource(volumes, config)
-    summary = fit(network, source, _loss, plan, seed=seed, checkpoint=checkpoint, on_progress=on_progress)
+    source = SliceSource(volumes, config) if config.dimensions == 2 else VolumeSource(volumes, config)
+    loss = _loss if config.dimensions == 2 else _entropy
+    summary = fit(network, source, loss, plan, seed=seed, checkpoint=checkpoint, on_progress=on_progress)
     return network, summary
 
 
@@ -126,6 +180,11 @@ def _loss(network: nn.Module, batch: Batch) -> Tensor:
     images, masks = batch
     loss: Tensor = _dice_and_entropy(network(images).float(), masks[:, None])
     return loss
+
+
+def _entropy(network: nn.Module, batch: Batch) -> Tensor:
+    images, masks = batch
+    return F.cross_entropy(network(images).float(), masks)
 
 
 def _on_canvas(volumes: Sequence[np.ndarray]) -> Tensor:

@@ -50,19 +50,19 @@ def random_windows(
 
     Args:
         images: (N, C, H, W).
-        masks: (N, H, W) class numbers.
+        masks: (N, H, W) class numbers, or (N, D, H, W) where each channel has its own.
         centres: (N, 2) row and column of what is to be seen; NaN where the slice shows nothing.
         plan: How far.
         generator: Source of every draw.
 
     Returns:
-        Images (N, C, window, window) and masks (N, window, window), int64.
+        Images (N, C, window, window) and masks (N, window, window) or (N, D, window, window), int64.
     """
     places = _places(images, centres, plan, generator)
     seen = F.grid_sample(images, places, mode="bilinear", padding_mode="border", align_corners=False)
-    labels = masks[:, None].to(images.dtype)
+    labels = (masks[:, None] if masks.ndim == 3 else masks).to(images.dtype)
     labelled = F.grid_sample(labels, places, mode="nearest", padding_mode="zeros", align_corners=False)
-    return _grey_changed(seen, plan, generator), labelled[:, 0].long()
+    return _grey_changed(seen, plan, generator), (labelled[:, 0] if masks.ndim == 3 else labelled).long()
 
 
 def _uniform(count: int, generator: torch.Generator, *, low: float = -1.0, high: float = 1.0) -> Tensor:

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from echomine.cardiac.calcium_finder import CalciumFinder
     from echomine.cardiac.ensemble import SliceEnsemble
 
-CINE_MR, APICAL_ECHO, APICAL_CLIPS = "cine_mr", "apical_echo", "apical_clips"
+CINE_MR, CINE_MR_3D, APICAL_ECHO, APICAL_CLIPS = "cine_mr", "cine_mr_3d", "apical_echo", "apical_clips"
 HEART_SHAPES, CALCIUM = "heart_shapes", "calcium"
-_WORDS = {CINE_MR: "mr", APICAL_ECHO: "echo", APICAL_CLIPS: "clips"}
+_WORDS = {CINE_MR: "mr", CINE_MR_3D: "mr3d", APICAL_ECHO: "echo", APICAL_CLIPS: "clips"}
 
 
 def load_ensemble(workspace: Path, kind: str, generation: str = "") -> "SliceEnsemble":
@@ -33,6 +33,19 @@ def load_ensemble(workspace: Path, kind: str, generation: str = "") -> "SliceEns
         )
     found = store.load(kind, generation or None)
     return ensemble_from_files(found.files, generation=found.generation_id)
+
+
+def load_mr_ensembles(workspace: Path, generation: str = "") -> "tuple[SliceEnsemble, ...]":
+    """The networks of cine MR: a named generation alone, else the current ones of slices and of volumes together.
+
+    Raises:
+        ArtifactError: If there are none.
+    """
+    store = Workspace.artifacts_of(workspace)
+    kinds = [kind for kind in (CINE_MR, CINE_MR_3D) if store.current(kind) is not None]
+    if generation:
+        kinds = [kind for kind in kinds if generation in store.generations(kind)][:1]
+    return tuple(load_ensemble(workspace, kind, generation) for kind in kinds or [CINE_MR])
 
 
 def load_echo_ensemble(workspace: Path, generation: str = "", *, clips: bool = False) -> "SliceEnsemble":

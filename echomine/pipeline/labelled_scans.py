@@ -9,7 +9,7 @@ import numpy as np
 from echomine.archive.nifti_files import SUFFIXES, read_nifti
 from echomine.archive.volume_geometry import plane_placement, stack_placement
 from echomine.domain.errors import UsageError
-from echomine.pipeline.cardiac_models import CINE_MR
+from echomine.pipeline.cardiac_models import CINE_MR, CINE_MR_3D
 from echomine.pipeline.quantify_mr import check_same_grid
 
 MASK_MARK = "_gt"
@@ -19,7 +19,7 @@ def labelled_scans(kind: str, folder: Path) -> list[Any]:
     """Every ``NAME.nii.gz`` of a folder with its ``NAME_gt.nii.gz``, in canonical order, sorted by name.
 
     Args:
-        kind: ``cine_mr`` for volumes; anything else for planes, which become volumes of one slice.
+        kind: ``cine_mr`` or ``cine_mr_3d`` for volumes; anything else for planes, which become volumes of one slice.
         folder: Where they lie.
 
     Returns:
@@ -32,13 +32,14 @@ def labelled_scans(kind: str, folder: Path) -> list[Any]:
     from echomine.learning.cine_mr import LabelledVolume
 
     found = []
-    dimensions = (3,) if kind == CINE_MR else (2,)
+    has_slices = kind in (CINE_MR, CINE_MR_3D)
+    dimensions = (3,) if has_slices else (2,)
     for path in sorted(folder.glob(f"*{MASK_MARK}.nii*")):
         name = next(path.name.removesuffix(MASK_MARK + suffix) for suffix in SUFFIXES if path.name.endswith(suffix))
         image = read_nifti(path.with_name(path.name.replace(MASK_MARK, "", 1)), dimensions=dimensions)
         mask = read_nifti(path, dimensions=dimensions)
         check_same_grid(mask, image, path)
-        place = stack_placement if kind == CINE_MR else plane_placement
+        place = stack_placement if has_slices else plane_placement
         placement = place(image.affine, image.spacing_mm)
         values, classes = placement.canonical(image.values), placement.canonical(mask.values).astype(np.uint8)
         spacing: Any = placement.spacing_mm

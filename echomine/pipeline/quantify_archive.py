@@ -10,7 +10,7 @@ from echomine.archive.scan_table import ScanRow
 from echomine.archive.workspace import Workspace
 from echomine.domain.errors import ArtifactError, EchomineError, ItemError, MeasurementError, Reason, UsageError
 from echomine.domain.vocabulary import ItemState
-from echomine.pipeline.cardiac_models import APICAL_CLIPS, APICAL_ECHO, CALCIUM, CINE_MR
+from echomine.pipeline.cardiac_models import APICAL_CLIPS, APICAL_ECHO, CALCIUM, CINE_MR, CINE_MR_3D
 from echomine.pipeline.cardiac_result import CardiacResult
 from echomine.pipeline.progress import SILENT, Progress
 from echomine.reports import extract_measurements
@@ -20,7 +20,7 @@ LARGEST_EF_DIFFERENCE = 10.0
 GIVEN_MASK = "mask"
 WITHOUT = {"mr": "none", "echo": "none", "calcium": "candidates"}
 """What a scan is measured with where there are no networks: nothing, or every candidate."""
-_NETWORKS = {"mr": (CINE_MR,), "echo": (APICAL_ECHO, APICAL_CLIPS), "calcium": (CALCIUM,)}
+_NETWORKS = {"mr": (CINE_MR, CINE_MR_3D), "echo": (APICAL_ECHO, APICAL_CLIPS), "calcium": (CALCIUM,)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from echomine.archive.nifti_files import NiftiImage, read_nifti, write_nifti_mask
 from echomine.archive.volume_geometry import Placement, stack_placement
 from echomine.cardiac.anatomical_guarantee import ValidShapes, valid_volume
-from echomine.cardiac.cine_segmentation import segment_cine
+from echomine.cardiac.cine_segmentation import segment_by_all
 from echomine.cardiac.ef_category import EF_TABLES, Sex, ef_category
 from echomine.cardiac.short_axis_anatomy import volume_violations
 from echomine.cardiac.volumes import (
@@ -24,7 +24,7 @@ from echomine.cardiac.volumes import (
 )
 from echomine.domain.errors import ItemError, Reason, UsageError
 from echomine.domain.structures import ShortAxis
-from echomine.pipeline.cardiac_models import CINE_MR, load_ensemble, load_shapes
+from echomine.pipeline.cardiac_models import CINE_MR, CINE_MR_3D, load_mr_ensembles, load_shapes
 from echomine.pipeline.cardiac_pictures import short_axis_png
 from echomine.pipeline.cardiac_result import (
     AnatomyNote,
@@ -116,27 +116,26 @@ def quantify_mr(request: MrRequest) -> CardiacResult:
 
 def _masked(request: MrRequest) -> tuple[list[Instant], str]:
     """Every volume of the files with a mask, and where the masks come from."""
-    ensemble = None if request.masks else load_ensemble(request.workspace, CINE_MR, request.generation)
+    ensembles = () if request.masks else load_mr_ensembles(request.workspace, request.generation)
     instants: list[Instant] = []
     for at, path in enumerate(request.scans):
         image = read_nifti(path, dimensions=(3, 4))
         placement = stack_placement(image.affine, image.spacing_mm)
         volumes = _volumes(image, placement, path)
         masks: list[NDArray[np.uint8]]
-        if ensemble is None:
+        if request.masks:
             masks = _given_masks(request.masks[at], image)
         else:
             spacing: Any = placement.spacing_mm
-            masks = [
-                segment_cine(ensemble.networks, one, spacing, ensemble.preparation, mirrors=ensemble.mirrors)
-                for one in volumes
-            ]
+            masks = [segment_by_all(ensembles, one, spacing) for one in volumes]
         name = ("ed", "es")[at] if len(request.scans) == 2 else ""
         instants += [
             Instant(name=name, volume=volume, mask=mask, image=image, placement=placement, frame=frame)
             for frame, (volume, mask) in enumerate(zip(volumes, masks, strict=True))
         ]
-    return instants, f"{CINE_MR} {ensemble.generation}" if ensemble else "mask given"
+    kinds = (CINE_MR if one.preparation.between_mm is None else CINE_MR_3D for one in ensembles)
+    names = [f"{kind} {one.generation}" for kind, one in zip(kinds, ensembles, strict=True)]
+    return instants, " + ".join(names) or "mask given"
 
 
 def _volumes(image: NiftiImage, placement: Placement, path: Path) -> list[NDArray[np.float32]]:

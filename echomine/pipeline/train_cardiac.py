@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from echomine.domain.errors import UsageError
-from echomine.pipeline.cardiac_models import APICAL_ECHO, CINE_MR
+from echomine.pipeline.cardiac_models import APICAL_ECHO, CINE_MR, CINE_MR_3D
 from echomine.pipeline.progress import SILENT, Progress
 from echomine.pipeline.train_calcium import CalciumTrainingRequest, train_calcium
 from echomine.pipeline.train_clips import ClipTrainingRequest, train_clips
@@ -19,9 +19,9 @@ class CardiacTraining:
     """What is asked; each kind takes what it needs.
 
     Attributes:
-        kind: ``mr``, ``echo``, ``clips`` or ``calcium``.
+        kind: ``mr``, ``mr3d``, ``echo``, ``clips`` or ``calcium``.
         data: Folder of scans with masks; not for calcium.
-        folds, base: Networks and width, of mr and echo.
+        folds, base, window, pixel_mm: Networks, width, windows and pixel side, of mr, mr3d and echo.
         epochs: None for the usual number.
         phantoms: Synthetic CTs, for calcium.
         generation: What clips start from; the current one by default.
@@ -31,7 +31,9 @@ class CardiacTraining:
     data: Path | None = None
     folds: int = 5
     epochs: int | None = None
-    base: int = 16
+    base: int | None = None
+    window: int | None = None
+    pixel_mm: float | None = None
     phantoms: int = 30
     generation: str = ""
 
@@ -52,10 +54,16 @@ def train_cardiac(asked: CardiacTraining, workspace: Path, *, seed: int, progres
     if asked.kind == "clips":
         clips = ClipTrainingRequest(data=asked.data, generation=asked.generation, epochs=asked.epochs)
         return asdict(train_clips(clips, workspace, seed=seed, progress=progress))
-    kind = {"mr": CINE_MR, "echo": APICAL_ECHO}.get(asked.kind)
+    kind = {"mr": CINE_MR, "mr3d": CINE_MR_3D, "echo": APICAL_ECHO}.get(asked.kind)
     if kind is None:
-        raise UsageError(f"nothing is trained that is called {asked.kind!r}; there are mr, echo, clips and calcium")
+        raise UsageError(f"nothing is trained that is called {asked.kind!r}; there are mr, mr3d, echo, clips, calcium")
     slices = SliceTrainingRequest(
-        kind=kind, data=asked.data, folds=asked.folds, epochs=asked.epochs or SLICE_EPOCHS, base=asked.base
+        kind=kind,
+        data=asked.data,
+        folds=asked.folds,
+        epochs=asked.epochs or SLICE_EPOCHS,
+        base=asked.base,
+        window=asked.window,
+        pixel_mm=asked.pixel_mm,
     )
     return asdict(train_slices(slices, workspace, seed=seed, progress=progress))

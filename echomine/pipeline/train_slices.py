@@ -10,7 +10,7 @@ import numpy as np
 
 from echomine.archive.workspace import Workspace
 from echomine.domain.errors import UsageError
-from echomine.pipeline.cardiac_models import APICAL_ECHO, CINE_MR
+from echomine.pipeline.cardiac_models import APICAL_ECHO, CINE_MR, CINE_MR_3D
 from echomine.pipeline.labelled_scans import labelled_scans, patient_folds, patient_of
 from echomine.pipeline.progress import SILENT, Progress, steps_of
 
@@ -20,17 +20,21 @@ class SliceTrainingRequest:
     """What is asked.
 
     Attributes:
-        kind: ``cine_mr`` or ``apical_echo``.
+        kind: ``cine_mr``, ``cine_mr_3d`` or ``apical_echo``.
         data: Folder of ``NAME.nii.gz`` beside ``NAME_gt.nii.gz``; the patient is NAME up to the first ``_``.
         folds: Networks; each leaves out one part of the patients, and is judged on it.
-        epochs, base: Length and width.
+        epochs: Passes over the slices or volumes.
+        base: Filters of the first level; None for the small form, 16, and 8 for volumes.
+        window, pixel_mm: Side of the windows in pixels, and of a pixel; None for the small form.
     """
 
     kind: str
     data: Path
     folds: int = 5
     epochs: int = 80
-    base: int = 16
+    base: int | None = None
+    window: int | None = None
+    pixel_mm: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +67,12 @@ def train_slices(
 
     volumes = labelled_scans(request.kind, request.data)
     folds = patient_folds([one.name for one in volumes], request.folds)
-    config = replace(_settings(request.kind), epochs=request.epochs, base=request.base)
+    config = _asked(request)
     networks, scores, unfinished = [], [], []
     for fold, left_out in enumerate(folds):
         known = [one for one in volumes if patient_of(one.name) not in left_out]
-        steps = config.epochs * max(1, sum(len(one.image) for one in known) // config.batch_size)
+        rows = len(known) if config.dimensions == 3 else sum(len(one.image) for one in known)
+        steps = config.epochs * max(1, rows // config.batch_size)
         with progress.stage(f"network {fold + 1} of {request.folds}", steps) as advance:
             saved = CheckpointFile(
                 workspace / "training" / request.kind / f"network{fold}.safetensors",
@@ -94,17 +99,30 @@ def train_slices(
     return TrainedSlices(generation=written.generation_id, dice=dice, volumes=len(scores))
 
 
-def _settings(kind: str) -> Any:  # noqa: ANN401 - torch is imported only when something is trained
+def _asked(request: SliceTrainingRequest) -> Any:  # noqa: ANN401 - torch is imported only when something is trained
+    config = replace(_settings(request.kind), epochs=request.epochs)
+    if request.base is not None:
+        config = replace(config, base=request.base)
+    if request.window is not None:
+        config = replace(config, augmentation=replace(config.augmentation, window=request.window))
+    if request.pixel_mm is not None:
+        config = replace(config, preparation=replace(config.preparation, in_plane_mm=request.pixel_mm))
+    return config
+
+
+def _settings(kind: str) -> Any:  # noqa: ANN401
     from echomine.learning.cine_mr import CineTraining
     from echomine.learning.slice_augmentation import SliceAugmentation
     from echomine.models.segmentation.cine_preparation import CinePreparation
 
     if kind == CINE_MR:
         return CineTraining()
+    if kind == CINE_MR_3D:
+        return CineTraining(dimensions=3, base=8, batch_size=2, preparation=CinePreparation(between_mm=10.0))
     if kind == APICAL_ECHO:
         plan = SliceAugmentation(degrees=20, log_scale=0.2, mirrors=False, jitter_px=8, anywhere=0)
         return CineTraining(preparation=CinePreparation(), augmentation=plan)
-    raise UsageError(f"nothing is called {kind!r}, there are {CINE_MR} and {APICAL_ECHO}")
+    raise UsageError(f"nothing is called {kind!r}, there are {CINE_MR}, {CINE_MR_3D} and {APICAL_ECHO}")
 
 
 def _fingerprint(volumes: Sequence[Any], config: Any, seed: int) -> str:  # noqa: ANN401

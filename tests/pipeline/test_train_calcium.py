@@ -50,7 +50,7 @@ def test_trained_networks_score_a_scan_in_one_command(chest, tmp_path):
 
 
 def test_what_is_trained_has_a_name_and_a_folder(tmp_path):
-    with pytest.raises(UsageError, match="there are mr, echo, clips and calcium"):
+    with pytest.raises(UsageError, match="there are mr, mr3d, echo, clips, calcium"):
         train_cardiac(CardiacTraining(kind="ct", data=tmp_path), tmp_path, seed=0)
     with pytest.raises(UsageError, match="name the folder"):
         train_cardiac(CardiacTraining(kind="clips"), tmp_path, seed=0)

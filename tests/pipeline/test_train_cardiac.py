@@ -1,12 +1,27 @@
 import nibabel
 import numpy as np
 import pytest
+import torch
 
 from echomine.archive.workspace import Workspace
 from echomine.cardiac.anatomical_guarantee import Remedy, valid_slice
+from echomine.cardiac.cine_segmentation import class_shares
 from echomine.cardiac.short_axis_anatomy import short_axis_violations
-from echomine.domain.errors import ArtifactError, ItemError, UsageError
-from echomine.pipeline.cardiac_models import APICAL_ECHO, CINE_MR, HEART_SHAPES, load_ensemble, load_shapes
+from echomine.domain.errors import ArtifactError, ConfigurationError, ItemError, UsageError
+from echomine.learning.cine_mr import CineTraining, VolumeSource
+from echomine.learning.slice_augmentation import SliceAugmentation
+from echomine.models.segmentation.cine_preparation import CinePreparation
+from echomine.pipeline.cardiac_models import (
+    APICAL_ECHO,
+    CINE_MR,
+    CINE_MR_3D,
+    HEART_SHAPES,
+    load_ensemble,
+    load_mr_ensembles,
+    load_shapes,
+)
+from echomine.pipeline.labelled_scans import labelled_scans
+from echomine.pipeline.train_cardiac import CardiacTraining, train_cardiac
 from echomine.pipeline.train_shapes import ShapeRequest, train_shapes
 from echomine.pipeline.train_slices import SliceTrainingRequest, train_slices
 from echomine.synthetic.heart_shapes import HeartShape, draw_heart_shape
@@ -38,6 +53,42 @@ def test_training_writes_a_generation_with_its_score_on_patients_left_out(volume
     assert first.volumes == 2
     assert set(first.dice) == {1, 2, 3}
     assert len(load_ensemble(tmp_path / "a", CINE_MR).networks) == 2
+
+
+@pytest.mark.slow
+def test_networks_of_slices_and_of_volumes_measure_together(volumes, tmp_path):
+    workspace = tmp_path / "w"
+    names = []
+    for kind, base in (("mr", 2), ("mr3d", 2)):
+        asked = CardiacTraining(kind=kind, data=volumes, folds=2, epochs=1, base=base, window=64, pixel_mm=2.0)
+        names.append(train_cardiac(asked, workspace, seed=0)["generation"])
+    both = load_mr_ensembles(workspace)
+    assert [one.generation for one in both] == names
+    assert [one.preparation.between_mm for one in both] == [None, 10.0]
+    assert [one.networks[0].config.dimensions for one in both] == [2, 3]
+    assert [one.generation for one in load_mr_ensembles(workspace, names[1])] == names[1:]
+    image = np.random.default_rng(0).normal(size=(7, 40, 50))
+    spacing = (8.0, 2.0, 2.0)
+    shares = [class_shares(one.networks, image, spacing, one.preparation, mirrors=False, turned=False) for one in both]
+    assert [one.shape for one in shares] == [(4, 7, 40, 50)] * 2
+    np.testing.assert_allclose([one.sum(axis=0) for one in shares], 1, atol=1e-5)
+    with pytest.raises(ArtifactError, match="missing"):
+        load_mr_ensembles(workspace, "0" * 24)
+
+
+def test_windows_of_volumes_have_one_depth(volumes):
+    plan = CinePreparation(in_plane_mm=2.0, between_mm=4.0)
+    scans = labelled_scans(CINE_MR_3D, volumes)
+    for depth in (3, 9):
+        config = CineTraining(
+            dimensions=3, depth=depth, batch_size=2, preparation=plan, augmentation=SliceAugmentation(window=64)
+        )
+        ((images, masks),) = VolumeSource(scans, config).epoch(torch.Generator().manual_seed(0))
+        assert images.shape == (2, 1, depth, 64, 64)
+        assert masks.shape == (2, depth, 64, 64)
+        assert set(masks.unique().tolist()) == {0, 1, 2, 3}
+    with pytest.raises(ConfigurationError, match="slice distance"):
+        CineTraining(dimensions=3)
 
 
 def test_training_data_is_checked(volumes, tmp_path):

@@ -26,14 +26,19 @@ class CinePreparation:
     Attributes:
         in_plane_mm: Pixel side that the network works at; 1.25 in the paper, 1.5 for two cores.
         multiple: Sides are padded to a multiple of it.
+        between_mm: Slice distance that networks of volumes work at, 10 in the paper; None for networks of slices, which
+            see each slice as it is.
     """
 
     in_plane_mm: float = 1.5
     multiple: int = 16
+    between_mm: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.in_plane_mm < 10 or self.multiple < 1:
             raise ConfigurationError(f"a pixel side lies in 0..10 mm, got {self.in_plane_mm}")
+        if self.between_mm is not None and not 0 < self.between_mm < 50:
+            raise ConfigurationError(f"a slice distance lies in 0..50 mm, got {self.between_mm}")
 
 
 def prepared_volume(volume: NDArray[Any], spacing_mm: tuple[float, float, float], plan: CinePreparation) -> Volume:
@@ -53,17 +58,21 @@ def prepared_volume(volume: NDArray[Any], spacing_mm: tuple[float, float, float]
     low, high = np.quantile(values, [CLIPPED_SHARE, 1 - CLIPPED_SHARE])
     values = np.clip(values, low, max(high, low + 1e-6))
     values = ((values - values.mean()) / max(float(values.std()), 1e-6)).astype(np.float32)
-    return _resized(values, scaled_size(values.shape[1:], spacing_mm[1:], plan), mode="bilinear")
+    resized = _resized(values, scaled_size(values.shape[1:], spacing_mm[1:], plan), mode="bilinear")
+    return _restacked(resized, _scaled_count(len(values), spacing_mm[0], plan))
 
 
 def prepared_mask(mask: Mask, spacing_mm: tuple[float, float, float], plan: CinePreparation, *, classes: int) -> Mask:
     """A mask at the network's pixel side: each class resized as a share, the largest share wins."""
     size = scaled_size(mask.shape[1:], spacing_mm[1:], plan)
-    return restored_classes(np.eye(classes, dtype=np.float32)[mask].transpose(3, 0, 1, 2), size)
+    shares = np.eye(classes, dtype=np.float32)[mask].transpose(3, 0, 1, 2)
+    shape = (_scaled_count(len(mask), spacing_mm[0], plan), *size)
+    prepared: Mask = restored_shares(shares, shape).argmax(axis=0).astype(np.uint8)
+    return prepared
 
 
 def restored_classes(shares: NDArray[np.float32], size: tuple[int, int]) -> Mask:
-    """The class of the largest share at another size.
+    """The class of the largest share at another size in plane.
 
     Args:
         shares: (K, Z, Y, X) probabilities.
@@ -72,9 +81,13 @@ def restored_classes(shares: NDArray[np.float32], size: tuple[int, int]) -> Mask
     Returns:
         (Z, rows, columns).
     """
-    resized = np.stack([_resized(share, size, mode="bilinear") for share in shares])
-    classes: Mask = resized.argmax(axis=0).astype(np.uint8)
+    classes: Mask = restored_shares(shares, (shares.shape[1], *size)).argmax(axis=0).astype(np.uint8)
     return classes
+
+
+def restored_shares(shares: NDArray[np.float32], shape: tuple[int, int, int]) -> NDArray[np.float32]:
+    """Class probabilities (K, Z, Y, X) at another size: slices, rows, columns."""
+    return np.stack([_restacked(_resized(share, shape[1:], mode="bilinear"), shape[0]) for share in shares])
 
 
 def scaled_size(shape: tuple[int, ...], spacing_mm: tuple[float, ...], plan: CinePreparation) -> tuple[int, int]:
@@ -99,3 +112,17 @@ def _resized(volume: Volume, size: tuple[int, int], *, mode: str) -> Volume:
     shrinks = size[0] < volume.shape[1] or size[1] < volume.shape[2]
     resized: Volume = F.interpolate(tensor, size=size, mode=mode, align_corners=False, antialias=shrinks)[:, 0].numpy()
     return resized
+
+
+def _scaled_count(slices: int, spacing_mm: float, plan: CinePreparation) -> int:
+    return slices if plan.between_mm is None else max(1, round(slices * spacing_mm / plan.between_mm))
+
+
+def _restacked(volume: Volume, slices: int) -> Volume:
+    """The volume with another number of slices, by line between them."""
+    if len(volume) == slices:
+        return volume
+    tensor = torch.from_numpy(np.ascontiguousarray(volume, dtype=np.float32))[None, None]
+    size = (slices, *volume.shape[1:])
+    restacked: Volume = F.interpolate(tensor, size=size, mode="trilinear", align_corners=False)[0, 0].numpy()
+    return restacked
