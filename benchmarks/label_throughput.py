@@ -4,12 +4,13 @@
     python -m benchmarks.label_throughput --images 300 --memory     a quick look
 
 "bare" decodes each file with pydicom alone (no checks, no hash, no crop), and passes ready tensors of the same size
-through the same network in batches of the same size: in one thread, with a thread a core that decodes, or with
-as many processes that decode as labelling has. Labelling opens the models, reads, checks, crops, resamples, forwards,
-searches, votes and commits. All have the same cores. The archive is a synthetic one of full size, its images repeated
-under new identifiers. Rounds alternate; the median counts. Processor seconds, of the processes that read as well, tell
-the work apart from what else the machine does. Memory is the peak of a process of its own that labels all images of its
-workspace, and of those that read for it.
+through the same network in batches of the same size: in one thread, with a thread a core that decodes, or with as
+many processes that decode as labelling has. What the network measures on a display is a part of its pass. Labelling
+opens the models, reads, checks, crops, resamples, measures, forwards, searches, votes and commits. All have the same
+cores. The archive is a synthetic one of full size, its images repeated under new identifiers. Rounds alternate; the
+median counts. Processor seconds, of the processes that read as well, tell the work apart from what else the machine
+does. Memory is the peak of a process of its own that labels all images of its workspace, and of those that read for
+it.
 """
 
 import argparse
@@ -31,7 +32,7 @@ import numpy as np
 import pydicom
 import torch
 
-from echomine.archive.grid_reading import read_on_grid
+from echomine.archive.grid_reading import OnGrid, read_on_grid
 from echomine.archive.reading_pool import reading_processes
 from echomine.archive.synthetic_writer import write_archive
 from echomine.archive.workspace import Workspace
@@ -105,9 +106,7 @@ def bare_seconds(workspace: Path, decoders: Executor | None) -> float:
     opened = Workspace.open(workspace)
     feature = load_chain(opened).feature
     files = list(opened.catalog.images.all())
-    ready = [
-        pixels for one in files[:READY] if isinstance(pixels := read_on_grid(one, feature.config.grid), np.ndarray)
-    ]
+    ready = [read.pixels for one in files[:READY] if isinstance(read := read_on_grid(one, feature.config.grid), OnGrid)]
     batches = cycle([np.stack(ready[at : at + FORWARD_SIZE]) for at in range(0, len(ready), FORWARD_SIZE)])
     paths = [one.path for one in files]
     began = time.perf_counter()

@@ -120,22 +120,23 @@ class BlockScale:
         return np.asarray(np.nan_to_num(standard) / self.share, dtype=np.float32)
 
 
-def describe(
+def describe(  # noqa: PLR0913 - what a description rests on
     images: Images,
     config: DisplayFeatureConfig,
     kernels: TimeKernels | None,
     network: ImageFeature | None,
     *,
+    numbers: Rows | None = None,
     batch_size: int = 64,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Rows, Rows]:
-    """Descriptions (N, D) of images on the grid, and their measurements (N, numbers)."""
+    """Descriptions (N, D) of images on the grid, and their measurements (N, numbers), taken here unless given."""
     parts, measured = [], []
     for start in range(0, len(images), batch_size):
         batch = images[start : start + batch_size]
-        numbers = _measured(batch, config)
-        parts.append(np.concatenate(_blocks(batch, numbers, config, kernels, network), axis=1))
-        measured.append(numbers)
+        taken = _measured(batch, config) if numbers is None else numbers[start : start + batch_size]
+        parts.append(np.concatenate(_blocks(batch, taken, config, kernels, network), axis=1))
+        measured.append(taken)
         if on_progress is not None:
             on_progress(min(start + batch_size, len(images)), len(images))
     if not parts:

@@ -85,19 +85,20 @@ class DisplayFeature:
         """Length d of a feature."""
         return int(self.components.shape[1]) * (1 + len(Valve)) + len(Valve)
 
-    def embed(self, images: Images, patients: Sequence[str] | None = None) -> Embedded:
+    def embed(self, images: Images, patients: Sequence[str] | None = None, *, numbers: Rows | None = None) -> Embedded:
         """Features of images (N, 1, H, W); no images give (0, d).
 
         Args:
             images: Displays on the grid.
             patients: The patient of each, where the feature may have been learnt from them: the valve is then told by
                 a head that was not.
+            numbers: (N, numbers) what :func:`doppler.display_numbers` gives; measured here by default.
 
         Raises:
             ConfigurationError: If the images are not of the grid's size.
         """
         check_grid(images, self.config.grid)
-        described, numbers = describe(images, self.config, self.kernels, self.network)
+        described, numbers = describe(images, self.config, self.kernels, self.network, numbers=numbers)
         return self.place(described, numbers, patients)
 
     def place(self, described: Rows, numbers: Rows, patients: Sequence[str] | None) -> Embedded:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from echomine.archive.grid_reading import OnGrid
 from echomine.archive.spectral_files import SpectralFile, read_shown_pixels, read_spectral_file
 from echomine.archive.text_masking import without_text
 from echomine.archive.workspace import Workspace
@@ -54,7 +55,7 @@ def find_similar(
     except ItemError as error:
         raise UsageError(f"{image.name}: {error} ({error.reason.value})") from error
     record = _record(workspace, spectral)
-    place = places_of(chain, [on_grid(spectral, chain.grid)])
+    place = places_of(chain, [OnGrid(on_grid(spectral, chain.grid))])
     owner = "" if own_patient else record.patient
     wanted = ParagraphFilter(valves=frozenset({valve})) if valve else ParagraphFilter()
     found = chain.index.search(place, max(k, chain.labeller.vote.k), wanted=wanted, own_patients=[owner])[0]

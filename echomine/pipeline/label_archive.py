@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from echomine.archive.grid_reading import Gridded
+from echomine.archive.grid_reading import OnGrid
 from echomine.archive.ledger import ImageResult, Run
 from echomine.archive.spectral_files import ImageFile
 from echomine.archive.workspace import Workspace
@@ -118,7 +118,7 @@ class _Tally:
 def _result_batches(chain: ModelChain, files: Iterable[ImageFile], batch_size: int) -> Iterator[list[ImageResult]]:
     """Results of files in their order, ``batch_size`` at a time; the next are read while these are computed."""
     results: list[ImageResult] = []
-    for displays in _batches(gridded_displays(files, chain.grid), FORWARD_SIZE):
+    for displays in _batches(gridded_displays(files, chain.grid, measured=chain.is_measured), FORWARD_SIZE):
         results += results_of(chain, displays)
         if len(results) >= batch_size:
             yield results
@@ -130,7 +130,7 @@ def _result_batches(chain: ModelChain, files: Iterable[ImageFile], batch_size: i
 def results_of(chain: ModelChain, displays: Sequence[GriddedDisplay]) -> list[ImageResult]:
     """One result for each of at most ``FORWARD_SIZE`` displays, in their order."""
     good = [one for one in displays if one.pixels is not None]
-    places = places_of(chain, [one.pixels for one in good if one.pixels is not None])
+    places = places_of(chain, [OnGrid(one.pixels, one.numbers) for one in good if one.pixels is not None])
     labelled = chain.labels(places, [one.file.record for one in good]) if good else []
     made = {
         one.file.record.image_id: _labelled(one.file.record.image_id, labels, place)
@@ -148,12 +148,13 @@ def problems_of(results: Iterable[ImageResult]) -> list[LabelProblem]:
     ]
 
 
-def places_of(chain: ModelChain, pixels: Sequence[Gridded]) -> NDArray[np.float32]:
+def places_of(chain: ModelChain, displays: Sequence[OnGrid]) -> NDArray[np.float32]:
     """(N, m) places; always computed as one full batch, so that an image's place depends on itself alone."""
-    if not pixels:
+    if not displays:
         return np.zeros((0, chain.index.size), dtype=np.float32)
-    padding = [np.zeros_like(pixels[0])] * (FORWARD_SIZE - len(pixels))
-    return chain.places([*pixels, *padding])[: len(pixels)]
+    numbers = None if displays[0].numbers is None else np.full_like(displays[0].numbers, np.nan)
+    blank = OnGrid(np.zeros_like(displays[0].pixels), numbers)
+    return chain.places([*displays, *[blank] * (FORWARD_SIZE - len(displays))])[: len(displays)]
 
 
 def _labelled(image_id: str, labels: tuple[Label, ...], place: NDArray[np.float32]) -> ImageResult:

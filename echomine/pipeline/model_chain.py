@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echomine.archive.artifacts import ArtifactStore, Generation
-from echomine.archive.grid_reading import Gridded
+from echomine.archive.grid_reading import OnGrid
 from echomine.archive.workspace import Workspace
 from echomine.domain.errors import ArtifactError
 from echomine.domain.records import ImageRecord, Label
@@ -48,9 +48,20 @@ class ModelChain:
         """The grid that images are resampled to."""
         return self.feature.config.grid
 
-    def places(self, images: Sequence[Gridded]) -> NDArray[np.float32]:
-        """Unit vectors (N, m) of N displays on the grid, each mapped by itself, so that none depends on the others."""
-        features = self.feature.embed(np.stack(images)).features
+    @property
+    def is_measured(self) -> bool:
+        """Whether displays are measured before they are placed."""
+        return self.feature.config.measured
+
+    def places(self, displays: Sequence[OnGrid]) -> NDArray[np.float32]:
+        """Unit vectors (N, m) of N displays, each mapped by itself, so that none depends on the others.
+
+        Those that were not measured yet are measured here.
+        """
+        images = np.stack([one.pixels for one in displays])
+        numbers = [one.numbers for one in displays if one.numbers is not None]
+        measured = np.stack(numbers) if len(numbers) == len(displays) else None
+        features = self.feature.embed(images, numbers=measured).features
         return np.concatenate([self.transform.map(row[None]) for row in features])
 
     def labels(self, places: NDArray[np.float32], records: Sequence[ImageRecord]) -> list[tuple[Label, ...]]:

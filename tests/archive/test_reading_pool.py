@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from echomine.archive import reading_pool
-from echomine.archive.grid_reading import Answer, GridReading, read_on_grid
+from echomine.archive.grid_reading import Answer, GridReading, OnGrid, read_on_grid
 from echomine.archive.reading_pool import ReadingPool, reading_processes, shared_pool
 from echomine.archive.spectral_files import ImageFile, read_spectral_file
 from echomine.domain.errors import ItemError, Reason
@@ -59,7 +59,9 @@ def pool() -> Iterator[ReadingPool]:
 
 
 def plain(answer: Answer) -> object:
-    return (answer.reason, str(answer)) if isinstance(answer, ItemError) else (answer.shape, answer.tobytes())
+    if isinstance(answer, ItemError):
+        return answer.reason, str(answer)
+    return answer.pixels.shape, answer.pixels.tobytes(), answer.numbers is not None and answer.numbers.tobytes()
 
 
 def test_the_answers_are_those_of_this_process(files: list[ImageFile], pool: ReadingPool) -> None:
@@ -70,7 +72,19 @@ def test_the_answers_are_those_of_this_process(files: list[ImageFile], pool: Rea
     assert list(map(plain, there)) == here
     assert list(map(plain, backwards)) == here[::-1]
     assert nothing == []
-    assert all(one.flags.c_contiguous for one in there if isinstance(one, np.ndarray))
+    assert all(one.pixels.flags.c_contiguous for one in there if isinstance(one, OnGrid))
+
+
+def test_what_is_measured_there_is_what_is_measured_here(files: list[ImageFile], pool: ReadingPool) -> None:
+    work = GridReading(PhysicalGrid(rows=192, columns=384, seconds=4.8), measured=True)
+    here = [work.here(one) for one in files]
+    assert (
+        sum(
+            isinstance(one, OnGrid) and one.numbers is not None and bool(np.isfinite(one.numbers).any()) for one in here
+        )
+        > 3
+    )
+    assert list(map(plain, pool.submit(files, work).result(60))) == list(map(plain, here))
 
 
 @pytest.fixture
