@@ -26,9 +26,12 @@ _ACTS = re.compile(
 _PERSON = re.compile(r" is an? (?:[a-z]{4,12} ){0,2}(?:pleasant|delightful|\d{1,3}[- ]year)", re.IGNORECASE)
 """What a sentence goes on with when it begins with a person, whatever the name is besides."""
 _DOES = re.compile(
-    r" (?:presented|presents|underwent|undergoes|returned to|returns|denies|denied|complains|complained|states|stated"
-    r"|lives|has a history|was (?:examined|admitted|seen|discharged|evaluated|hospitali[sz]ed|informed|notified"
-    r"|referred))\b",
+    r"(?:, (?:an? )?\d{1,3}[- ]year| (?:presented|presents|agrees|agreed|concurs|concurred|reports|reported|provided"
+    r"|underwent|undergoes|returned to|returns|denies|denied|complains|complained|states|stated|lives|has a history"
+    r"|will|would|gave|gives|called|calls|wants|asked|asks|told|said|says|signed|feels|felt|knows|came|arrived|drove"
+    r"|is (?:aware|scheduled|doing|here|being|willing|agreeable)|was (?:intubated|brought|taken|transferred|scheduled"
+    r"|counsel(?:l)?ed|consented|sedated|extubated|advised|instructed|told|asked|examined|admitted|seen|discharged|evaluated|hospitali[sz]ed|informed|notified|referred|present"
+    r"|at)))\b",
     re.IGNORECASE,
 )
 """What patients do and what is done to them: before it a word that may be a name is one."""
@@ -209,9 +212,30 @@ def _ends_label(text: str, words: list[Word], index: int, lists: NameWords) -> b
     """Whether a phrase that names follow ends here: with a colon, or ``by`` and the like without one."""
     after = text[words[index].end : words[index].end + 4]
     phrases = [" ".join(word.lower for word in words[max(0, index - size) : index + 1]) for size in range(4)]
-    if re.match(r"\s{0,2}[:=]", after) or (words[index].lower in _RELATIVES and after.startswith(", ")):
-        return any(phrase in lists.labels or phrase in lists.by for phrase in phrases)
-    return any(phrase in lists.by for phrase in phrases)
+    labelled = re.match(r"\s{0,2}[:=]", after) or (words[index].lower in _RELATIVES and after.startswith(", "))
+    if any(phrase in lists.by or (labelled and phrase in lists.labels) for phrase in phrases):
+        return True
+    role = after.lstrip()[:1] == ":" and _ROLE.fullmatch(words[index].lower)
+    return bool(role or _may_introduce(words, index)) and _is_person_next(text, words, index)
+
+
+def _may_introduce(words: list[Word], index: int) -> bool:
+    """Whether a word may stand before a person: ``by`` after what was done, a relative, a profession."""
+    word = words[index].lower
+    done = word == "by" and index > 0 and re.fullmatch(r".*(?:ed|en|ne|ad)", words[index - 1].lower)
+    before = words[index - 1].lower if index else ""
+    met = before in _BEFORE_PERSONS.get(word, ())
+    return bool(done) or met or word in _RELATIVES or word in _PROFESSIONS or word == "re"
+
+
+def _is_person_next(text: str, words: list[Word], index: int) -> bool:
+    """Whether the next word, at once or after a comma, can be a name by its capital and its place in the lists."""
+    if index + 1 >= len(words):
+        return False
+    following = words[index + 1]
+    near = re.fullmatch(r"[:,]? {1,2}", text[words[index].end : following.start])
+    may_be = following.lower in people() or (following.strong and _unlike_words(following))
+    return bool(near) and following.capital and not _is_never(following) and may_be
 
 
 def _following(text: str, words: list[Word], index: int, lists: NameWords) -> set[int]:
@@ -255,7 +279,36 @@ def _preceding(text: str, words: list[Word], index: int, lists: NameWords) -> se
 
 
 _LESIONS = frozenset({"mr", "ms"})
-_RELATIVES = frozenset({"wife", "husband", "spouse", "mother", "father", "son", "daughter"})
+_RELATIVES = frozenset(
+    {"wife", "husband", "spouse", "mother", "father", "son", "daughter", "brother", "sister", "niece", "nephew"}
+)
+_BEFORE_PERSONS = {
+    "with": {
+        "seen",
+        "examined",
+        "reviewed",
+        "images",
+        "case",
+        "results",
+        "findings",
+        "up",
+        "discussed",
+        "met",
+        "length",
+    },
+    "of": {"request", "care", "behalf", "courtesy", "service", "direction"},
+    "from": {"obtained", "received", "call", "letter", "referral"},
+    "to": {"letter", "note", "report", "copy"},
+    "under": {"admitted"},
+    "between": {"discussed", "discussion"},
+}
+"""Preposition -> words before it that a person follows."""
+_ROLE = re.compile(r".{3,}(?:ist|ian|or|er|ant|ee)|attorney|signed|tech")
+"""Words that name who does something, before a colon."""
+_PROFESSIONS = frozenset(
+    {"fellow", "resident", "nurse", "technologist", "sonographer", "cardiologist", "physician", "operator"}
+    | {"cousin", "uncle", "aunt", "grandson", "granddaughter", "assistant", "friend"}
+)
 _NEVER_TEXT = """
 be have me us them you our my from the a an is was were has had will and or of in on at to for with no not none
 unknown unchanged normal patient valve valves left right ventricle atrium severe moderate mild trace trivial he she
@@ -311,5 +364,7 @@ def _attaches(text: str, words: list[Word], index: int, marked: set[int], lists:
     stranger = word.capital and word.strong and len(word.lower) > 2 and not _ORDINARY_FORM.fullmatch(word.lower)
     comma = index + 1 in sides and "," in text[word.end : words[index + 1].start]
     before_given = comma and word.capital and not word.loud and words[index + 1].lower in lists.given
-    part = after_given or behind or stranger or before_given
+    given = index + 1 in sides and text[word.end : words[index + 1].start] == " " and word.capital and not word.loud
+    before_name = given and not word.opens and words[index + 1].strong
+    part = before_name or after_given or behind or stranger or before_given
     return (word.capital and person) or initial or particle or (part and not _is_never(word))

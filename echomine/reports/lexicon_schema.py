@@ -26,7 +26,7 @@ _VALUES: Mapping[str, frozenset[str]] = {
     "structure": frozenset({"chamber", "finding", "function", "other", "pericardium", "septum", "vessel"}),
     "normal": frozenset({"normal", "competent"}),
     "filler": frozenset({"filler", "quality"}),
-    "section": frozenset({"drugs", "family", "findings", "history", "impression", "indication", "plan"}),
+    "section": frozenset({"addendum", "drugs", "family", "findings", "history", "impression", "indication", "plan"}),
     "anaphora": frozenset({"same"}),
 }
 """Kind of a term -> the values it may have; an empty set leaves them free."""

@@ -51,6 +51,17 @@ def test_today_rules_over_the_past():
     assert study(text) == {("aortic", "stenosis"): ("moderate", "present")}
 
 
+def test_the_latest_word_rules_and_an_older_study_does_not():
+    text = (
+        "COMPARISON: The prior echo showed mild aortic stenosis.\nFINDINGS: Severe aortic stenosis. Mild MR.\n"
+        "IMPRESSION: Moderate aortic stenosis. Mild MR.\nADDENDUM: On review the mitral regurgitation is moderate."
+    )
+    assert study(text) == {
+        ("aortic", "stenosis"): ("moderate", "present"),
+        ("mitral", "regurgitation"): ("moderate", "present"),
+    }
+
+
 def test_a_lesion_of_the_past_alone_stays_historical():
     assert study("History of mitral valve prolapse.") == {("mitral", "prolapse"): ("unspecified", "historical")}
 
