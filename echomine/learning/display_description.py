@@ -43,6 +43,7 @@ class DisplayFeatureConfig:
         head_ridge: Penalty of the valve heads.
         gate: Weight of the part that is given for each valve.
         plain: Weight of the part that is given whatever the valve.
+        graded: Weight of the numbers that grades depend on, given once more for each valve.
         seen_weight, measured_weight: Exponents with which the heads on all that is described and those on what is
             measured alone say the valve.
     """
@@ -59,6 +60,7 @@ class DisplayFeatureConfig:
     head_ridge: float = 0.1
     gate: float = 1.0
     plain: float = 1.0
+    graded: float = 9.0
     seen_weight: float = 1.0
     measured_weight: float = 1.0
 

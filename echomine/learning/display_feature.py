@@ -83,7 +83,8 @@ class DisplayFeature:
     @property
     def width(self) -> int:
         """Length d of a feature."""
-        return int(self.components.shape[1]) * (1 + len(Valve)) + len(Valve)
+        graded = 0 if self.measured_valves is None else 2 * len(self.measured_valves.graded_mean)
+        return int(self.components.shape[1]) * (1 + len(Valve)) + len(Valve) * (1 + graded)
 
     def embed(self, images: Images, patients: Sequence[str] | None = None, *, numbers: Rows | None = None) -> Embedded:
         """Features of images (N, 1, H, W); no images give (0, d).
@@ -107,9 +108,10 @@ class DisplayFeature:
         rows = [scaled @ self.components for scaled in self.scale(described)]
         reduced = np.asarray(rows, dtype=np.float32).reshape(len(described), self.components.shape[1])
         valves = self._valves(reduced, numbers, patients)
-        gated = np.sqrt(np.float32(self.config.gate)) * valves[:, :, None] * reduced[:, None]
-        plain = np.float32(self.config.plain) * reduced
-        features = np.concatenate([plain, gated.reshape(len(reduced), gated.shape[1] * gated.shape[2]), valves], axis=1)
+        parts = [np.float32(self.config.plain) * reduced, _by_valve(reduced, valves, self.config.gate), valves]
+        if self.measured_valves is not None:
+            parts.append(_by_valve(self.measured_valves.graded(numbers), valves, self.config.graded))
+        features = np.concatenate(parts, axis=1)
         return Embedded(features=features.astype(np.float32), numbers=numbers, valves=valves)
 
     def _valves(self, reduced: Rows, numbers: Rows, patients: Sequence[str] | None) -> Rows:
@@ -225,6 +227,12 @@ def train_display_feature(  # noqa: PLR0913 - what a training run is made of
     heads = train_valve_heads(reduced[seen], valves, owners, folds=config.folds, ridge=config.head_ridge)
     measured = train_measured_valves(numbers[seen], valves, owners, folds=config.folds) if config.measured else None
     return DisplayFeature(config, kernels, trained, scale, components, heads, measured)
+
+
+def _by_valve(rows: Rows, valves: Rows, weight: float) -> Rows:
+    """(N, valves x d) of (N, d): the rows once for each valve, by its probability; ``weight`` counts squared."""
+    given = np.sqrt(np.float32(weight)) * valves[:, :, None] * rows[:, None]
+    return np.asarray(given, dtype=np.float32).reshape(len(rows), given.shape[1] * given.shape[2])
 
 
 def _loaded_valves(arrays: Mapping[str, Rows]) -> MeasuredValves:

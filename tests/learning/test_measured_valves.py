@@ -5,7 +5,7 @@ import numpy as np
 from echomine.domain.vocabulary import Valve
 from echomine.doppler.display_numbers import NUMBERS, RECOGNISED
 from echomine.doppler.envelope import Side
-from echomine.learning.measured_valves import MeasuredValves, train_measured_valves
+from echomine.learning.measured_valves import GRADED, MeasuredValves, train_measured_valves
 
 
 def place(side: Side, name: str) -> int:
@@ -53,6 +53,14 @@ def test_brightness_and_a_weak_neighbour_change_nothing() -> None:
         flow(one, Side.ABOVE, speed_mps=1.2, lasts_ms=500, peak=0.1, strength=one[place(Side.BELOW, "strength")] - 2)
         one[[place(side, "level") for side in Side]] = 3.0
     np.testing.assert_allclose(heads.probabilities(changed), heads.probabilities(rows), atol=1e-6)
+
+
+def test_numbers_of_grades_tell_what_is_missing() -> None:
+    heads, rows, _ = learnt()
+    graded = heads.graded(rows)
+    speed, missing_above = graded[:, len(GRADED)], graded[:, 2 * len(GRADED)]
+    assert np.corrcoef(speed, rows[:, place(Side.BELOW, "vmax")])[0, 1] > 0.999
+    assert (missing_above > 0).all()
 
 
 def test_no_views_find_all_valves_alike() -> None:
