@@ -85,6 +85,6 @@ def _check_size(picture: Image.Image, limits: ReadLimits) -> None:
 
 def _eight_bit(picture: Image.Image) -> Pixels:
     if picture.mode.startswith("I;16") or picture.mode == "I":
-        wide = np.asarray(picture).astype(np.uint32)
-        return (np.minimum(wide, 65535) >> 8).astype(np.uint8)
+        wide = np.clip(np.asarray(picture).astype(np.int64), 0, 65535)
+        return (wide >> max(int(wide.max(initial=0)).bit_length() - 8, 0)).astype(np.uint8)  # 10, 12 bits are common
     return np.asarray(picture.convert("L" if picture.mode in ("1", "L", "LA") else "RGB"), dtype=np.uint8)

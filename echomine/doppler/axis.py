@@ -21,6 +21,8 @@ class AxisProblemCode(StrEnum):
     """What is wrong with, or had to be assumed for, the axes of a picture: a closed list."""
 
     NO_DISPLAY = "no_display"
+    SEVERAL_DISPLAYS = "several_displays"
+    COLOUR_BAR = "colour_bar"
     NO_NUMBERS = "no_axis_numbers"
     FEW_NUMBERS = "too_few_axis_numbers"
     NUMBERS_DISAGREE = "axis_numbers_disagree"

@@ -69,6 +69,12 @@ class NumberLine:
         """What a row stands for."""
         return (self.zero_row - row) * self.step
 
+    @property
+    def signed(self) -> bool:
+        """Whether more signs were read that agree with it than that speak against it: else up may be down."""
+        shown = sum(number.sign != 0 and number.magnitude > 0 for number in self.fitting)
+        return shown > 2 * self.wrong_signs
+
 
 def number_of(word: Word, text: str, score: float) -> AxisNumber | None:
     """The number a word states; None for anything else."""

@@ -1,14 +1,15 @@
 """Reading the axes of a picture: from pixels to a display, its scale and how sure it is."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from echomine.doppler.axis import AxisProblem, AxisProblemCode, AxisReading, TextReader
 from echomine.doppler.display import Pixels
-from echomine.doppler.display_box import find_display
+from echomine.doppler.display_box import DisplayPlace, find_display
 from echomine.doppler.marks import Marks, Sheet, marks_of, sheet_of
 from echomine.doppler.region import Box
 from echomine.doppler.time_axis import find_time_scale
-from echomine.doppler.velocity_axis import VelocityAxis, find_velocity_axis
+from echomine.doppler.velocity_axis import VelocityAxis, find_velocity_axis, other_axes
 
 SHARES = ((0.6, 5), (0.35, 3), (0.8, 2))
 """Brightness of print, as a share of the way from the ground to the brightest levels, in the order tried; and how many
@@ -25,21 +26,82 @@ def read_axis(pixels: Pixels, reader: TextReader) -> AxisReading:
         reader: Recognises the numbers.
     """
     sheet = sheet_of(pixels)
-    problems: tuple[AxisProblem, ...] = ()
+    problems: dict[AxisProblemCode, AxisProblem] = {}
     for share, columns in SHARES:
         marks = marks_of(sheet, share)
         found = find_velocity_axis(sheet, marks, reader, columns=columns)
         if isinstance(found, VelocityAxis):
             return _reading(sheet, marks, found, reader, pixels.shape[:2])
-        problems = problems or found
-    return AxisReading(problems=problems)
+        problems = problems or {problem.code: problem for problem in found}
+    return AxisReading(problems=tuple(problems.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """An axis with its display."""
+
+    axis: VelocityAxis
+    place: DisplayPlace
+
+    @property
+    def area(self) -> int:
+        x0, y0, x1, y1 = self.place.box
+        return (x1 - x0) * (y1 - y0)
 
 
 def _reading(sheet: Sheet, marks: Marks, axis: VelocityAxis, reader: TextReader, size: tuple[int, ...]) -> AxisReading:
-    place = find_display(sheet, axis.box, zero_row=axis.zero_row, print_px=axis.print_px)
-    if place is None:
+    axes = [axis, *other_axes(sheet, marks, axis, reader)]
+    choices = _choices(sheet, axes)
+    if not choices:
         problem = AxisProblem(AxisProblemCode.NO_DISPLAY, "numbers of an axis stand beside nothing that is a display")
         return AxisReading(problems=(problem,))
+    chosen = max(choices, key=lambda choice: choice.area)
+    several = (_SEVERAL,) if len(choices) > 1 or axis.goes_on else ()
+    return _of_display(sheet, marks, chosen, reader, size, several)
+
+
+_SEVERAL = AxisProblem(
+    AxisProblemCode.SEVERAL_DISPLAYS,
+    "several displays with axes of their own stand on the picture: only the largest is read",
+)
+
+
+def _choices(sheet: Sheet, axes: Sequence[VelocityAxis]) -> list[_Choice]:
+    """Each axis with its display, rows of the other axes left out; two axes of one display count once."""
+    found: list[_Choice] = []
+    for axis in axes:
+        others = [other.box for other in axes if other is not axis]
+        place = find_display(
+            sheet, axis.box, zero_row=axis.zero_row, print_px=axis.print_px, limits=_between(axis.box, others, sheet)
+        )
+        if place and not any(_overlap(place.box, known.place.box) for known in found):
+            found.append(_Choice(axis, place))
+    return found
+
+
+def _between(box: Box, others: Sequence[Box], sheet: Sheet) -> tuple[int, int]:
+    """Rows between the axes above and below one."""
+    above = [(other[3] + box[1]) // 2 for other in others if other[3] <= box[1]]
+    below = [(other[1] + box[3]) // 2 for other in others if other[1] >= box[3]]
+    return max(above, default=0), min(below, default=sheet.rows)
+
+
+def _overlap(box: Box, other: Box) -> bool:
+    """Whether two displays share most of the smaller one."""
+    width, height = min(box[2], other[2]) - max(box[0], other[0]), min(box[3], other[3]) - max(box[1], other[1])
+    smaller = min((b[2] - b[0]) * (b[3] - b[1]) for b in (box, other))
+    return width > 0 and height > 0 and width * height > 0.5 * smaller
+
+
+def _of_display(
+    sheet: Sheet,
+    marks: Marks,
+    chosen: _Choice,
+    reader: TextReader,
+    size: tuple[int, ...],
+    noted: tuple[AxisProblem, ...],
+) -> AxisReading:
+    axis, place = chosen.axis, chosen.place
     time = find_time_scale(sheet, marks, place.box, reader)
     kept = (axis.box, time.box) if time.box else (axis.box,)
     x0, y0, x1, y1 = place.box
@@ -53,7 +115,7 @@ def _reading(sheet: Sheet, marks: Marks, axis: VelocityAxis, reader: TextReader,
         ticks=tuple(replace(tick, row=_row_in_picture(tick.row, sheet)) for tick in axis.ticks),
         side=place.side,
         kept_boxes=tuple(_in_picture(box, sheet, size) for box in kept),
-        problems=axis.problems + time.problems,
+        problems=noted + axis.problems + time.problems,
     )
 
 

@@ -38,7 +38,9 @@ class DisplayPlace:
     baseline_row: float | None
 
 
-def find_display(sheet: Sheet, axis_box: Box, *, zero_row: float, print_px: float) -> DisplayPlace | None:
+def find_display(
+    sheet: Sheet, axis_box: Box, *, zero_row: float, print_px: float, limits: tuple[int, int] | None = None
+) -> DisplayPlace | None:
     """The display that an axis belongs to: the larger of what stands left and right of it.
 
     The drawn baseline, which crosses the whole display, gives its columns; else the columns that hold signal do.
@@ -48,6 +50,7 @@ def find_display(sheet: Sheet, axis_box: Box, *, zero_row: float, print_px: floa
         axis_box: Around the numbers and tick marks.
         zero_row: Row of zero velocity by the axis.
         print_px: Height of the print.
+        limits: Rows within which it lies, where other displays stand above or below.
 
     Returns:
         The display; None when nothing of 32 x 32 pixels stands beside the axis.
@@ -61,6 +64,8 @@ def find_display(sheet: Sheet, axis_box: Box, *, zero_row: float, print_px: floa
     if x1 - x0 < SMALLEST_SIDE_PX:
         return None
     y0, y1 = _rows(busy, (x0, x1), band)
+    if limits:
+        y0, y1 = max(y0, limits[0]), min(y1, limits[1])
     if y1 - y0 < SMALLEST_SIDE_PX:
         return None
     return DisplayPlace((x0, y0, x1, y1), side, baseline.row if baseline else None)

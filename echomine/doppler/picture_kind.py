@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from echomine.doppler.display import Pixels
+from echomine.doppler.region import Box
 
 FLAT_LEVELS = 3.0
 """Standard deviation of levels below which nothing is drawn."""
@@ -15,6 +16,8 @@ COLOURED_SHARE = 0.15
 SECOND_HUE_SHARE = 0.15
 """Share of coloured pixels that are of another hue than the commonest: one hue is a colour map, several are a scene."""
 HUE_REACH = 25
+BAR_LEVELS, BAR_SHARE = 60, 0.015
+"""A bar of colours has this share of pixels of either hue beside its numbers, so many levels apart."""
 
 
 def no_display_because(pixels: Pixels) -> str:
@@ -42,3 +45,19 @@ def _several_hues(pixels: Pixels) -> bool:
     counts = np.bincount(hue, minlength=180)
     around = np.convolve(np.concatenate((counts[-HUE_REACH:], counts, counts[:HUE_REACH])), np.ones(2 * HUE_REACH + 1))
     return bool(around[2 * HUE_REACH : 2 * HUE_REACH + 180].max() < (1 - SECOND_HUE_SHARE) * len(hue))
+
+
+def is_colour_bar(pixels: Pixels, box: Box, *, reach: int) -> bool:
+    """Whether numbers stand beside a bar of the colours of colour Doppler: it counts velocities, but of no spectrum.
+
+    Args:
+        pixels: (H, W, 3), 0..255.
+        box: Around the numbers.
+        reach: Columns around them within which the bar stands.
+    """
+    x0, y0, x1, y1 = box
+    cut = pixels[max(0, y0) : y1, max(0, x0 - reach) : x1 + reach].astype(np.int16)
+    if not cut.size:
+        return False
+    red_over_blue = cut[..., 0] - cut[..., 2]
+    return bool(min(np.mean(red_over_blue > BAR_LEVELS), np.mean(red_over_blue < -BAR_LEVELS)) > BAR_SHARE)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from echomine.doppler.axis import AxisProblem, AxisProblemCode, TextReader, TimeSource
 from echomine.doppler.display import Pixels
-from echomine.doppler.marks import Marks, Sheet, Word, crop_of, percentiles
+from echomine.doppler.marks import Marks, Sheet, Word, crop_of, percentiles, pieces_of
 from echomine.doppler.region import Box
 
 BAND = (0.12, 0.22)
@@ -130,8 +130,7 @@ def _comb_in(sheet: Sheet, band: tuple[int, int], box: Box, level: float) -> _Co
         return None
     ground, top = percentiles(cut, 20)[0], percentiles(sheet.grey, 99.9)[0]
     _, mask = cv2.threshold(cut, ground + level * max(top - ground, 40.0), 255, cv2.THRESH_BINARY)
-    count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    pieces = stats[1:count]
+    pieces = pieces_of(mask)[1][1:]
     slim = (pieces[:, 2] <= WIDEST_TICK_PX) & (pieces[:, 3] <= TALLEST_TICK_PX)
     slim &= pieces[:, 4] >= 0.6 * pieces[:, 2] * pieces[:, 3]
     strokes = np.asarray(pieces[slim], dtype=np.int32)

@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from echomine.doppler.axis import AxisProblem, AxisProblemCode, AxisTick, ReadText, TextReader
+from echomine.doppler.axis import (
+    LARGEST_DISAGREEMENT,
+    AxisProblem,
+    AxisProblemCode,
+    AxisTick,
+    ReadText,
+    TextReader,
+)
 from echomine.doppler.axis_columns import WIDEST_WORD, Column, axis_columns, strokes_beside
 from echomine.doppler.axis_numbers import (
     FEWEST_NUMBERS,
@@ -19,6 +26,7 @@ from echomine.doppler.axis_numbers import (
     unit_of,
 )
 from echomine.doppler.marks import STROKE_THICKEST_PX, Marks, Sheet, Strokes, Word, completed, crop_of
+from echomine.doppler.picture_kind import is_colour_bar
 from echomine.doppler.region import Box
 
 PROBE_WORDS, FIRST_WORDS, MEANINGFUL = 4, 6, 2
@@ -30,6 +38,12 @@ M_PER_S = {AxisUnit.CM_PER_S: 0.01, AxisUnit.M_PER_S: 1.0}
 SURELY_CM_PER_S, SURELY_M_PER_S = 30.0, 8.0
 """Largest numbers from which on, and up to which, an axis without a unit has but one."""
 MOST_UNITS = 4
+FEWEST_BEYOND = 2
+"""Numbers above or below those of a scale that, with a unit, are of another display."""
+OTHER_COLUMNS = 2
+"""Columns of print that are read for more axes once one is found."""
+LEAST_PROMISE, NARROWEST_NUMBER, SAME_PRINT, FARTHER_THAN_LINES = 4.0, 0.5, (0.6, 1.6), 2.5
+"""What they look like: promise, widths in heights, height of print beside that of the axis, lines in heights."""
 SPEEDS_MPS = (0.06, 12.0)
 """The largest velocity of an axis lies between these."""
 
@@ -46,6 +60,7 @@ class VelocityAxis:
         box: Around numbers and ticks.
         print_px: Height of its print.
         tick_marks: How many tick marks beside numbers agree.
+        goes_on: Whether more numbers and a unit stand above or below, of a display with another scale.
         problems: What had to be assumed.
     """
 
@@ -56,6 +71,7 @@ class VelocityAxis:
     box: Box
     print_px: float
     tick_marks: int = 0
+    goes_on: bool = False
     problems: tuple[AxisProblem, ...] = ()
 
 
@@ -100,7 +116,52 @@ def _axis_of(sheet: Sheet, marks: Marks, column: Column, reader: TextReader) -> 
     axis = _checked(sheet, marks, read, line, unit)
     if _support(read, line) == FEWEST_NUMBERS and not (axis.tick_marks or read.units):
         raise _RefusedError(AxisProblemCode.FEW_NUMBERS, "only three numbers fit, with neither ticks nor a unit beside")
-    return replace(axis, problems=(problem,), confidence=axis.confidence * 0.8) if problem else axis
+    if sheet.colour is not None and is_colour_bar(sheet.colour, axis.box, reach=round(2.5 * axis.print_px)):
+        raise _RefusedError(AxisProblemCode.COLOUR_BAR, "the numbers belong to the bar of colours of colour Doppler")
+    problems = tuple(filter(None, (problem, None if line.signed else _SIGN_ASSUMED)))
+    return replace(axis, problems=problems, confidence=axis.confidence * 0.8 ** len(problems))
+
+
+_SIGN_ASSUMED = AxisProblem(
+    AxisProblemCode.SIGN_ASSUMED,
+    "no signs tell which side of the axis is negative: positive velocities are taken to point up",
+)
+
+
+def other_axes(sheet: Sheet, marks: Marks, axis: VelocityAxis, reader: TextReader) -> list[VelocityAxis]:
+    """Axes beside the one found that show another scale, or another zero: those of more displays."""
+    x0, y0, x1, y1 = axis.box
+    reach = axis.print_px
+    left = [
+        word
+        for word in marks.words
+        if word.box[2] < x0 - reach or word.box[0] > x1 + reach or not y0 - reach <= word.middle <= y1 + reach
+    ]
+    found = []
+    likely = [column for column in axis_columns(Marks(tuple(left), marks.strokes)) if _may_be_axis(column, axis)]
+    for column in likely[:OTHER_COLUMNS]:
+        try:
+            other = _axis_of(sheet, marks, column, reader)
+        except _RefusedError:
+            continue
+        if not _same_scale(axis, other):
+            found.append(other)
+    return found
+
+
+def _may_be_axis(column: Column, axis: VelocityAxis) -> bool:
+    """Whether a column is worth reading: print like that of the axis, well apart, and no speckle."""
+    slim = float(np.median([(word.body[2] - word.body[0]) / word.height for word in column.words])) < NARROWEST_NUMBER
+    alike = SAME_PRINT[0] <= column.height / axis.print_px <= SAME_PRINT[1]
+    apart = float(np.median(np.diff([word.middle for word in column.words]))) >= FARTHER_THAN_LINES * column.height
+    promising = len(column.words) >= FEWEST_NUMBERS and column.promise >= LEAST_PROMISE
+    return promising and alike and apart and not slim
+
+
+def _same_scale(axis: VelocityAxis, other: VelocityAxis) -> bool:
+    """Whether one display has both, as where the numbers are printed on either side of it."""
+    ratio = abs(other.mps_per_px / axis.mps_per_px)
+    return abs(ratio - 1) <= LARGEST_DISAGREEMENT and abs(other.zero_row - axis.zero_row) <= axis.print_px
 
 
 def _support(read: _ReadColumn, line: NumberLine) -> int:
@@ -224,7 +285,8 @@ def _checked(sheet: Sheet, marks: Marks, read: _ReadColumn, line: NumberLine, un
     if refined is None:
         raise _RefusedError(AxisProblemCode.TICKS_DISAGREE, "the tick marks do not lie where the numbers say")
     step, zero_row = refined
-    boxes = [number.word.box for number in line.fitting] + [word.box for _, word in read.units]
+    units = _units_at(read, line)
+    boxes = [number.word.box for number in line.fitting] + units
     corners = np.array(boxes + ([tick_box] if tick_box else []))
     return VelocityAxis(
         mps_per_px=step * M_PER_S[unit],
@@ -234,7 +296,15 @@ def _checked(sheet: Sheet, marks: Marks, read: _ReadColumn, line: NumberLine, un
         box=(*corners[:, :2].min(axis=0).tolist(), *corners[:, 2:].max(axis=0).tolist()),
         print_px=read.column.height,
         tick_marks=len(ticks),
+        goes_on=len(units) < len(read.units) and len(line.others) - len(_strangers(line)) >= FEWEST_BEYOND,
     )
+
+
+def _units_at(read: _ReadColumn, line: NumberLine) -> list[Box]:
+    """Boxes of the units at the numbers that fit: those farther off than another number would be are of other axes."""
+    rows = sorted(number.row for number in line.fitting)
+    reach = (rows[-1] - rows[0]) / (len(rows) - 1) + 2 * read.column.height
+    return [word.box for _, word in read.units if rows[0] - reach <= word.middle <= rows[-1] + reach]
 
 
 def _axis_ticks(line: NumberLine, offset: float, factor: float) -> tuple[AxisTick, ...]:
