@@ -7,6 +7,7 @@ from echomine.reports.mentions import Mention
 from echomine.reports.sentence_view import Rule, SentenceView, Statement
 
 _NEAR_NOW = 4
+_NEAR_PRONOUN = 7
 _GRADED_NEXT = frozenset({Kind.LESION, Kind.VALVE, Kind.FILLER})
 _STRUCTURAL = frozenset({Disease.THICKENING, Disease.SCLEROSIS_CALCIFICATION, Disease.PROLAPSE})
 _UNGRADED = frozenset({Disease.PROSTHESIS, Disease.VEGETATION})
@@ -57,15 +58,13 @@ def _no_more(view: SentenceView, cue: Mention, found: list[Statement]) -> list[S
 
 def _graded_anew(view: SentenceView, grade: Mention, found: list[Statement]) -> list[Statement]:
     """``previously mild; it is now moderate``: today's grade of the lesion spoken of last."""
-    words = view.words
-    begin = max(view.first, grade.first - _NEAR_NOW)
     told = found or (list(view.context.said) if _opens_with_pronoun(view, grade) else [])
     following = view.owner.get(grade.last + 1)
     if (
         not told
         or told[-1].grade == grade.term.value
         or told[-1].disease in _UNGRADED
-        or view.lists.now.isdisjoint(words[begin : grade.first])
+        or not (_is_now(view, grade) or (found and not told[-1].grade and _has_pronoun(view, told[-1].last, grade)))
         or (following is not None and following.kind in _GRADED_NEXT)
     ):
         return []
@@ -117,6 +116,18 @@ def _left_out(view: SentenceView, valve: Mention) -> list[Statement]:
         )
         for name in view.names(valve)
     ]
+
+
+def _is_now(view: SentenceView, grade: Mention) -> bool:
+    begin = max(view.first, grade.first - _NEAR_NOW)
+    return not view.lists.now.isdisjoint(view.words[begin : grade.first])
+
+
+def _has_pronoun(view: SentenceView, last: int, grade: Mention) -> bool:
+    """Whether a clause of its own grades the lesion that ends at a token: ``, and it was noted to be severe``."""
+    between = view.words[max(last + 1, grade.first - _NEAR_PRONOUN) : grade.first]
+    ended = grade.last >= view.last or view.words[grade.last + 1] in {".", ",", ";"}
+    return ended and not view.lists.pronouns.isdisjoint(between) and not view.lists.copulas.isdisjoint(between)
 
 
 def _opens_with_pronoun(view: SentenceView, grade: Mention) -> bool:

@@ -149,7 +149,8 @@ def rightwards(view: SentenceView, head: Mention) -> tuple[tuple[str, ...], int]
             led = led or word in view.lists.prepositions
             place += 1
         elif mention.kind is Kind.VALVE and led and _is_place(view, mention):
-            return view.group_from(mention)
+            aimed = not view.lists.aiming.isdisjoint(view.words[head.last + 1 : mention.first])
+            return ((), head.last) if aimed else view.group_from(mention)
         elif mention.kind is Kind.FILLER or _leads_on(view, mention) or (led and is_device_adjective(mention)):
             led = led or word in view.lists.leading
             place = mention.last + 1

@@ -147,6 +147,7 @@ class WordLists:
     past_verbs: frozenset[str] = frozenset()
     binding: frozenset[str] = frozenset()
     relieving: frozenset[str] = frozenset()
+    aiming: frozenset[str] = frozenset()
     finite: frozenset[str] = frozenset()
     seen: frozenset[str] = frozenset()
     new_item: frozenset[str] = frozenset()

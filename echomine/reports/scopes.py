@@ -270,7 +270,7 @@ class _ScopeReader:
             return own
         if self.words[cue.first] in self.lists.coordinating_cues or self._is_of_surgery(cue):
             first = next((i + 1 for i in range(cue.first - 1, first - 1, -1) if self.words[i] == ","), first)
-        if self.words[cue.first] in _LEADING_TO_NONE:
+        if self.words[cue.first] in _LEADING_TO_NONE or (cue.first > first and self.words[cue.first - 1] == ":"):
             return max(first, self._start_of_list(index))
         for place in range(cue.first - 4, first - 1, -1):
             if self.words[place] in self.lists.finite:

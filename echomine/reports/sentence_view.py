@@ -202,7 +202,7 @@ class SentenceView:
         first = self.group_to(mention)[1]
         opens = first == self.first or self.words[first - 1] in _CLAUSE_ENDS
         said = self.owner.get(after + 1)
-        return opens and said is not None and said.kind in _SAID
+        return opens and (self.words[after] == ":" or (said is not None and said.kind in _SAID))
 
     def _led_away(self, mention: Mention) -> bool:
         before = self.words[max(self.first, mention.first - 2) : mention.first]
