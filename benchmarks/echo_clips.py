@@ -1,4 +1,4 @@
-"""Clips of apical echo, all frames at once (CLAS) against frame by frame, on patients that neither network has seen.
+"""Clips of apical echo, networks of clips and of frames together (CLAS) against frames alone, on patients left out.
 
     python -m benchmarks.echo_clips --data CAMUS --workspace WORKSPACE --out FOLDER
 

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from echomine.models.segmentation.warping import warped
+
 CORRELATION_WINDOW = 9
 SMOOTHNESS_WEIGHT = 10.0
 
@@ -77,15 +79,6 @@ def carried(shares: Tensor, steps: Tensor) -> Tensor:
         shares = warped(shares, steps[:, at])
         found.append(shares)
     return torch.stack(found, dim=1)
-
-
-def warped(images: Tensor, motion: Tensor) -> Tensor:
-    """Images (N, C, H, W) sampled at x + motion(x), motion (N, 2, H, W) of rows and columns in pixels."""
-    rows, columns = images.shape[2:]
-    grid = torch.stack(torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")).to(motion)
-    size = torch.tensor([rows, columns]).to(motion)[:, None, None]
-    places = (2 * (grid + motion + 0.5) / size - 1).flip(1).permute(0, 2, 3, 1)
-    return F.grid_sample(images, places, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def local_correlation(one: Tensor, other: Tensor) -> Tensor:

@@ -212,7 +212,15 @@ def _segmented(
     pictures: Sequence[NDArray[np.float32]], placement: Placement, ensemble: SliceEnsemble
 ) -> list[NDArray[np.uint8]]:
     if ensemble.sees_clips:
-        return list(segment_clip(ensemble.networks, np.stack(pictures), placement.spacing_mm, ensemble.preparation))
+        return list(
+            segment_clip(
+                ensemble.networks,
+                np.stack(pictures),
+                placement.spacing_mm,
+                ensemble.preparation,
+                frame_networks=ensemble.frame_networks,
+            )
+        )
     rows_mm, columns_mm = placement.spacing_mm
     spacing, mirrors = (1.0, rows_mm, columns_mm), ensemble.mirrors
     return [

@@ -102,7 +102,7 @@ def train_clips(
     result = _figures(judged)
     written = Workspace.artifacts_of(workspace).write(
         APICAL_CLIPS,
-        ensemble_files(networks, start.preparation, mirrors=start.mirrors),
+        ensemble_files(networks, start.preparation, mirrors=start.mirrors, frame_networks=start.networks),
         config={"training": asdict(config), "folds": len(folds), "patients": sum(map(len, folds))},
         parents={APICAL_ECHO: start.generation},
         seeds={"seed": seed},
@@ -146,7 +146,7 @@ def labelled_clips(folder: Path, preparation: Any, *, seed: int) -> list[Any]:  
 
 
 def both_masks(frame_network: Any, clip_network: Any, clip: Any, preparation: Any) -> tuple[Any, Any]:  # noqa: ANN401
-    """Masks (T, Y, X) of a clip, frame by frame and all at once."""
+    """Masks (T, Y, X) of a clip: frame by frame, and by both networks together."""
     from echomine.cardiac.cine_segmentation import segment_cine
     from echomine.cardiac.clip_segmentation import segment_clip
 
@@ -155,7 +155,8 @@ def both_masks(frame_network: Any, clip_network: Any, clip: Any, preparation: An
         segment_cine([frame_network], image[None], (1.0, *spacing), preparation, mirrors=False, turned=False)[0]
         for image in clip.images
     ]
-    return np.stack(frames), segment_clip([clip_network], clip.images, spacing, preparation)
+    whole = segment_clip([clip_network], clip.images, spacing, preparation, frame_networks=[frame_network])
+    return np.stack(frames), whole
 
 
 def _settings(epochs: int | None) -> Any:  # noqa: ANN401 - torch is imported only when something is trained

@@ -6,12 +6,13 @@ from echomine.cardiac.clip_segmentation import segment_clip
 from echomine.cardiac.ensemble import ensemble_files, ensemble_from_files
 from echomine.cardiac.volume_curve import mean_second_difference, volume_curve_ml
 from echomine.domain.errors import MeasurementError
-from echomine.learning.clip_losses import carried, dice_loss, local_correlation, motion_loss, one_hot, warped
+from echomine.learning.clip_losses import carried, dice_loss, local_correlation, motion_loss, one_hot
 from echomine.learning.echo_clips import ClipTraining, train_clip_network
 from echomine.learning.slice_augmentation import SliceAugmentation
 from echomine.models.segmentation.cine_preparation import CinePreparation
 from echomine.models.segmentation.clip_unet import ClipUNet
 from echomine.models.segmentation.isensee import IsenseeConfig, IsenseeUNet
+from echomine.models.segmentation.warping import warped, with_neighbours
 from echomine.synthetic.echo_clips import EchoClip, clip_between
 
 GREY = np.array([0.0, -0.5, 1.5, -0.3], np.float32)
@@ -64,6 +65,19 @@ def test_warping_by_whole_pixels_shifts():
     np.testing.assert_allclose(warped(image, motion)[0, 0, :-1, :-2], image[0, 0, 1:, 2:], atol=1e-4)
     steps = motion[:, None].repeat(1, 2, 1, 1, 1)
     np.testing.assert_allclose(carried(image, steps)[0, 1, 0, :-2, :-4], image[0, 0, 2:, 4:], atol=1e-4)
+
+
+def test_neighbours_are_carried_to_a_frame_before_they_are_averaged():
+    shares = torch.zeros(3, 1, 6, 9)
+    for at in range(3):
+        shares[at, 0, 2:4, 2 + at : 4 + at] = 1
+    motion = torch.zeros(3, 4, 6, 9)
+    motion[:, 1], motion[:, 3] = 1, -1
+    torch.testing.assert_close(with_neighbours(shares, motion), shares, atol=1e-5, rtol=0)
+    still = with_neighbours(shares, torch.zeros_like(motion))
+    assert float(still[1, 0, 2, 3]) == pytest.approx(0.75)
+    assert float(still[0, 0, 2, 2]) == pytest.approx(2 / 3)
+    torch.testing.assert_close(with_neighbours(shares[:1], motion[:1]), shares[:1])
 
 
 def test_motion_loss_is_least_for_the_true_motion():
