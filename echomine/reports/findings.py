@@ -97,19 +97,23 @@ def _context_after(view: SentenceView, statements: list[Statement]) -> Context:
         subject = before.subject if age <= FARTHEST_CARRY else ()
     return Context(
         subject=subject,
-        named=before.named | {statement.valve for statement in statements},
+        named=before.named | {statement.valve for statement in statements} if statements else before.named,
         said=tuple(statements) or before.said,
         age=age,
         heading=_heading_after(view, statements),
-        devices=before.devices | {s.valve for s in statements if s.disease == Disease.PROSTHESIS},
+        devices=_devices_after(before, statements) if statements else before.devices,
         by_noun=before.by_noun if age else any(_is_noun(mention) for mention in view.mentions),
         of_a_heart=before.of_a_heart or bool(statements) or any(_is_of_a_heart(m) for m in view.mentions),
     )
 
 
+def _devices_after(before: Context, statements: list[Statement]) -> frozenset[str]:
+    return before.devices | {s.valve for s in statements if s.disease == Disease.PROSTHESIS}
+
+
 def _heading_after(view: SentenceView, statements: list[Statement]) -> Term | None:
     """The lesion whose list of valves goes on after a semicolon."""
-    if view.words[view.last] != ";" or not statements or statements[-1].valve_by != Rule.HEADING:
+    if not statements or view.words[view.last] != ";" or statements[-1].valve_by != Rule.HEADING:
         return None
     return next((m.term for m in view.mentions if m.kind is Kind.LESION), view.context.heading)
 

@@ -60,7 +60,9 @@ class SentenceReader:
         view = self.view
         if not _SPEAKING.isdisjoint([mention.kind for mention in view.mentions]):
             return False
-        return not view.context.said or view.lists.now.isdisjoint(view.words[view.first : view.last + 1])
+        if not view.context.said or not any(mention.kind is Kind.SEVERITY for mention in view.mentions):
+            return True
+        return view.lists.now.isdisjoint(view.words[view.first : view.last + 1])
 
     def _graded_together(self, found: list[Statement], made: list[Statement]) -> list[Statement]:
         """The statements so far; the last takes the grade of a list that it opens: ``MR and TR are mild``."""

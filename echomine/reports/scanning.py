@@ -6,8 +6,7 @@ from dataclasses import dataclass
 NO_BREAK, LINE_BREAK, BLANK_LINE = 0, 1, 2
 
 _TOKEN = re.compile(
-    r"\.{4,}|\n[ \t\r\f\v]*\n\s*|\n|[^\W\d_]+\d*(?:['’][^\W\d_]+)?|\d+(?:[.,]\d+)*\+?"
-    r"|(?<![\w.])\.\d+|[^\w\s]"
+    r"[^\W\d_]+\d*(?:['’][^\W\d_]+)?|\d+(?:[.,]\d+)*\+?|\n[ \t\r\f\v]*\n\s*|\n|\.{4,}|(?<![\w.])\.\d+|[^\w\s]"
 )
 _ROUND = {"[": "(", "]": ")"}
 _LEADER = "...."
@@ -59,7 +58,7 @@ def scan(text: str) -> Tokens:
                 continue
             if word in _DASHES and _joins(text, start, end):
                 continue
-            word = _mark(word)
+            word = _mark(word) if len(word) > 1 else _ROUND.get(word, word)
         words.append(word)
         starts.append(start)
         ends.append(end)
@@ -69,10 +68,8 @@ def scan(text: str) -> Tokens:
 
 
 def _mark(word: str) -> str:
-    """A mark as the readers know it; ``.6`` is ``0.6``."""
-    if word[0] == "." and len(word) > 1:
-        return ":" if word.startswith(_LEADER) else f"0{word}"
-    return _ROUND.get(word, word)
+    """What begins with a full stop and goes on: a row of them is a colon, ``.6`` is ``0.6``."""
+    return ":" if word.startswith(_LEADER) else f"0{word}"
 
 
 def without_tokens(tokens: Tokens, dropped: frozenset[int]) -> Tokens:

@@ -19,8 +19,8 @@ def without_corrected(tokens: Tokens, lexicon: Lexicon) -> Tokens:
     What follows a correction says which word is replaced: a grade the last grade, a valve the last valve; all that
     is said again goes with it. A correction stands after a comma, or it is none (``correction of the stenosis``).
     """
-    firsts, phrases = _split(lexicon.lists.corrections)
-    if firsts.isdisjoint(tokens.words):
+    telling, phrases = _split(lexicon.lists.corrections)
+    if telling.isdisjoint(tokens.words):
         return tokens
     dropped: set[int] = set()
     for first, last in _corrections(tokens, phrases):
@@ -30,8 +30,9 @@ def without_corrected(tokens: Tokens, lexicon: Lexicon) -> Tokens:
 
 @cache
 def _split(corrections: frozenset[str]) -> tuple[frozenset[str], list[list[str]]]:
+    """The longest word of each phrase, without which it cannot stand in a text; and the phrases."""
     phrases = [phrase.split() for phrase in sorted(corrections)]
-    return frozenset(phrase[0] for phrase in phrases), phrases
+    return frozenset(max(phrase, key=len) for phrase in phrases), phrases
 
 
 def _corrections(tokens: Tokens, phrases: Sequence[Sequence[str]]) -> Iterator[tuple[int, int]]:
