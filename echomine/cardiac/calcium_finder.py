@@ -1,7 +1,9 @@
 """Calcium in a CT by the two networks of Lessmann et al.: which candidate is calcium, and of which site.
 
-Every candidate (130 HU or more, 26-connected, 1.5 mm3 or more) is named as a whole. The first network names up to three
-of its voxels, the mean of their probabilities the candidate; the second looks at its middle again and drops false ones.
+Every candidate (130 HU or more, 26-connected, 1.5 mm3 or more) is named as a whole. The second network looks at its
+middle and drops false ones; of what is left the first names up to three voxels, the mean of their probabilities the
+candidate. Both have to agree, so that the order, which is the other one in the paper, changes the time and not the
+answer: the second is a hundred times as fast.
 """
 
 import json
@@ -16,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from echomine.cardiac.calcium import CalciumSite, candidates
+from echomine.cardiac.calcium import candidates
 from echomine.domain.config import config_from
 from echomine.domain.errors import ArtifactError
 from echomine.models.segmentation.calcium_networks import CalciumNetwork, FalseFindNetwork
@@ -53,7 +55,7 @@ class CalciumFinder:
 
 
 def find_calcium(values_hu: NDArray[Any], spacing_mm: tuple[float, ...], finder: CalciumFinder) -> NDArray[np.uint8]:
-    """(Z, Y, X) mask of :class:`CalciumSite`; all voxels of a candidate have one class.
+    """(Z, Y, X) mask of :class:`~echomine.cardiac.calcium.CalciumSite`; all voxels of a candidate have one class.
 
     Args:
         values_hu: (Z, Y, X).
@@ -67,34 +69,40 @@ def find_calcium(values_hu: NDArray[Any], spacing_mm: tuple[float, ...], finder:
     mask = np.zeros(numbered.shape, dtype=np.uint8)
     if not found:
         return mask
-    places, owners = candidate_voxels(numbered)
+    planes = np.stack([fine_planes(values_hu, spacing_mm, one.centre) for one in found])
+    real = np.flatnonzero(calcium_probability(finder.second, planes) >= finder.threshold)
+    if not len(real):
+        return mask
+    places, owners = candidate_voxels(numbered, real)
     cube = coarse_volume(values_hu, spacing_mm, finder.preparation)
     shares = _site_shares(finder.first, cube, coarse_places(places, numbered.shape, tuple(cube.shape)))
-    sites = np.stack([shares[owners == at].mean(axis=0) for at in range(len(found))]).argmax(axis=1)
-    named = np.flatnonzero(sites != CalciumSite.BACKGROUND)
-    if len(named):
-        planes = np.stack([fine_planes(values_hu, spacing_mm, found[at].centre) for at in named])
-        real = calcium_probability(finder.second, planes)
-        sites[named[real < finder.threshold]] = CalciumSite.BACKGROUND
-    kept: NDArray[np.uint8] = np.concatenate([[0], sites]).astype(np.uint8)[numbered]
-    return kept
+    sites = np.zeros(len(found) + 1, dtype=np.uint8)
+    for at in real:
+        sites[at + 1] = shares[owners == at].mean(axis=0).argmax()
+    named: NDArray[np.uint8] = sites[numbered]
+    return named
 
 
-def candidate_voxels(numbered: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Some voxels of every candidate, spread evenly over it.
+def candidate_voxels(
+    numbered: NDArray[np.int32], chosen: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Some voxels of each of the candidates asked for, spread evenly over it.
 
     Args:
         numbered: (Z, Y, X) numbers 1..N of candidates.
+        chosen: Positions 0..N-1 of one candidate or more.
 
     Returns:
         Voxels (M, 3) and, for each, its candidate's position 0..N-1.
     """
-    chosen, belongs = [], []
-    for at, voxels in enumerate(voxels_by_candidate(numbered)):
+    everything = voxels_by_candidate(numbered)
+    places, belongs = [], []
+    for at in chosen:
+        voxels = everything[at]
         picked = np.unique(np.linspace(0, len(voxels) - 1, VOXELS_PER_CANDIDATE + 2)[1:-1].round().astype(int))
-        chosen.append(voxels[picked])
+        places.append(voxels[picked])
         belongs.append(np.full(len(picked), at))
-    return np.concatenate(chosen), np.concatenate(belongs)
+    return np.concatenate(places), np.concatenate(belongs)
 
 
 def voxels_by_candidate(numbered: NDArray[np.int32]) -> list[NDArray[np.int64]]:

@@ -132,6 +132,7 @@ def test_a_candidate_is_named_as_a_whole_and_false_ones_are_dropped():
 def test_voxels_of_candidates_belong_to_them():
     numbered = np.zeros((3, 8, 8), np.int32)
     numbered[1, 2:6, 2:6], numbered[2, 7, 7] = 1, 2
-    places, owners = candidate_voxels(numbered)
+    places, owners = candidate_voxels(numbered, np.array([0, 1]))
     assert (numbered[tuple(places.T)] - 1 == owners).all()
     assert set(owners) == {0, 1}
+    assert set(candidate_voxels(numbered, np.array([1]))[1]) == {1}
