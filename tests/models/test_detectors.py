@@ -19,9 +19,9 @@ from echomine.models.detection.rcnn import RcnnConfig
 from echomine.models.detection.selective_search import SelectiveSearchConfig, selective_search
 from echomine.models.registry import create
 
-SMALL_RCNN = RcnnConfig(network="resnet18", warp=32, context=2, windows=8, svm_c=0.1, ridge_penalty=1.0)
+SMALL_RCNN = RcnnConfig(network="resnet18", warp=32, context=2, windows=8, proposals=100, svm_c=0.1, ridge_penalty=1.0)
 SMALL_FAST = FastRcnnConfig(
-    backbone=Backbone.RESNET18_FPN, norm=Normalisation.GROUP, min_size=64, max_size=64, hidden=32, rois=16
+    backbone=Backbone.RESNET18_FPN, norm=Normalisation.GROUP, pyramid=32, min_size=64, max_size=64, hidden=32, rois=16
 )
 
 

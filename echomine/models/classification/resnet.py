@@ -11,9 +11,12 @@ from types import MappingProxyType
 import torchvision.models
 from torch import nn
 
+from echomine.domain.errors import ConfigurationError
 from echomine.models.classification.first_layer import replace_first_convolution
 from echomine.models.entries import NetworkEntry, Task
+from echomine.models.setting_checks import check_counts
 
+_WIDTH = 64
 _BASIC = ("resnet18", "resnet34")
 _BOTTLENECK = ("resnet50", "resnet101", "resnet152")
 _STRIDE = "A bottleneck halves the picture in its 3 x 3 convolution, not in the first 1 x 1 (known as v1.5)."
@@ -24,15 +27,29 @@ class ResNetConfig:
     """Settings of a residual network.
 
     Attributes:
+        width: Channels of the 3 x 3 convolutions of the first stage, doubled from stage to stage. Other than the
+            paper's 64 (128 is known as Wide ResNet) only where blocks are bottlenecks: 50, 101 and 152.
         zero_init_residual: Whether each residual branch starts at nothing.
     """
 
+    width: int = _WIDTH
     zero_init_residual: bool = False
+
+    def __post_init__(self) -> None:
+        check_counts(width=self.width)
 
 
 def _build(name: str, config: ResNetConfig, *, classes: int, in_channels: int) -> nn.Module:
+    if name in _BASIC and config.width != _WIDTH:
+        raise ConfigurationError(
+            f"{name} has blocks of {_WIDTH} channels alone, got width {config.width}: take {', '.join(_BOTTLENECK)}"
+        )
     network: nn.Module = torchvision.models.get_model(
-        name, weights=None, num_classes=classes, zero_init_residual=config.zero_init_residual
+        name,
+        weights=None,
+        num_classes=classes,
+        width_per_group=config.width,
+        zero_init_residual=config.zero_init_residual,
     )
     replace_first_convolution(network, in_channels)
     return network
