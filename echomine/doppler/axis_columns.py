@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ WIDEST_WORD = 6.0
 """Heights that a number or a unit may be wide."""
 LINE_SPACING = 1.7
 """Heights between the lines of a paragraph at most; axis numbers stand farther apart."""
+MOST_ALONE = 0.6
+"""Share of words that stand alone above which a picture has little speckle."""
 TICK_REACH = 5.0
 """Heights between a number and its tick mark at most."""
 
@@ -51,14 +54,36 @@ def axis_columns(marks: Marks) -> list[Column]:
     """Columns of print, the most promising first, none a part of one before it.
 
     Words of one height whose left ends, right ends or middles lie below each other. Promising are many, far apart, at
-    equal distances, of one height, each beside a stroke.
+    equal distances, of one height, each beside a stroke. Where much speckle looks like words, every second column is
+    one of words that stand alone.
     """
-    words = [word for word in marks.words if word.body[2] - word.body[0] <= WIDEST_WORD * word.height]
+    ranked = _ranked(marks.words, marks.strokes)
+    alone = _alone(marks.words)
+    if not alone.size or alone.mean() > MOST_ALONE:
+        return ranked
+    quiet = _ranked([word for word, free in zip(marks.words, alone, strict=True) if free], marks.strokes)
+    mixed = [column for pair in zip_longest(ranked, quiet) for column in pair if column]
+    return list({column.words: column for column in mixed}.values())
+
+
+def _alone(words: Sequence[Word]) -> NDArray[np.bool_]:
+    """(n,) which words have no other close by; speckle lies in the midst of more speckle."""
+    if not words:
+        return np.zeros(0, dtype=np.bool_)
+    x0, y0, x1, y1 = np.array([word.body for word in words], dtype=np.float32).T
+    height = y1 - y0
+    across = np.maximum(x0[None] - x1[:, None], x0[:, None] - x1[None]) < height[:, None]
+    down = np.maximum(y0[None] - y1[:, None], y0[:, None] - y1[None]) < 0.5 * height[:, None]
+    return np.asarray((across & down).sum(axis=1) == 1)
+
+
+def _ranked(all_words: Sequence[Word], strokes: Strokes) -> list[Column]:
+    words = [word for word in all_words if word.body[2] - word.body[0] <= WIDEST_WORD * word.height]
     members = {tuple(np.flatnonzero(row).tolist()) for row in _below_each_other(words)}
     tall = np.array([word.height for word in words])
     several = [group for group in members if len(group) > 1]
     likely = sorted(several, key=lambda group: (-len(group) * _evenness(tall[list(group)]) ** 2, group))
-    seen = [_column([words[place] for place in group], marks.strokes) for group in likely[:MOST_GROUPS]]
+    seen = [_column([words[place] for place in group], strokes) for group in likely[:MOST_GROUPS]]
     ranked = sorted(seen, key=lambda column: (-column.promise, -len(column.words), column.box))
     return [
         column

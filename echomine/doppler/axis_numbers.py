@@ -85,10 +85,10 @@ def number_of(word: Word, text: str, score: float) -> AxisNumber | None:
     return AxisNumber(
         row=word.middle,
         magnitude=float(digits),
-        sign=-1 if "-" in sign else int("+" in sign),
+        sign=-1 if sign.endswith("-") else int(sign.endswith("+")),  # a tick mark may stand before the sign
         word=word,
-        text="-" * min(sign.count("-"), 2) + digits,
-        doubtful=(word.dotted and "." not in digits) or word.glyphs > len(digits.replace(".", "")),
+        text=("" if sign.endswith("+") else "-" * min(sign.count("-"), 2)) + digits,
+        doubtful=(word.dotted and "." not in digits) or word.glyphs > len(digits.replace(".", "")) + sign.count("+"),
     )
 
 

@@ -27,7 +27,8 @@ SURE_FIT = 0.95
 """Product of the two from which no better comb is looked for."""
 PLACE_TOLERANCE_PX = 1.6
 TALLER = 1.3
-"""A long tick is this many times as long as those between."""
+TALLER_THAN_ANY = 1.25
+"""A long tick is this many times as long as those between in the middle, and as any of them."""
 SECOND_DIVISIONS = (10, 5)
 """Short ticks in one second when long ticks stand at whole seconds: tenths and fifths."""
 OTHER_DIVISIONS = (4, 2)
@@ -230,10 +231,10 @@ def _division(comb: _Comb) -> int:
     for division in (*SECOND_DIVISIONS, *OTHER_DIVISIONS):
         for first in range(division):
             long = (comb.places - comb.places.min()) % division == first
-            if long.sum() < 2 - (division > 2) or long.all():
+            if long.sum() < 2 or long.all():  # a lone long tick says nothing of the distance between two
                 continue
             if comb.lengths[long].min() >= TALLER * np.median(comb.lengths[~long]) and (
-                comb.lengths[long].min() > comb.lengths[~long].max()
+                comb.lengths[long].min() >= TALLER_THAN_ANY * comb.lengths[~long].max()
             ):
                 return division
     return 1

@@ -266,10 +266,10 @@ def _units_around(sheet: Sheet, marks: Marks, column: Column, reader: TextReader
 def _only_unit(line: NumberLine) -> AxisUnit | None:
     """The only unit that the numbers can have.
 
-    A scale of depths, and a picture that stands on its head, show no minus signs: nothing is assumed for them.
+    A scale of depths, and a picture that stands on its head, show no signs: nothing is assumed for them.
     """
     largest = max(number.magnitude for number in line.fitting)
-    if not any(number.sign < 0 for number in line.fitting):
+    if not any(number.sign for number in line.fitting):
         return None
     if largest >= SURELY_CM_PER_S:
         return AxisUnit.CM_PER_S

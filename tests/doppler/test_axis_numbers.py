@@ -99,3 +99,13 @@ def test_axis_print_is_numbers_and_units_and_nothing_else():
     assert is_axis_print("cm/s", 0.9)
     assert not is_axis_print("76bpm", 0.9)
     assert not is_axis_print("12.5 mm", 0.9)
+
+
+def test_a_plus_sign_is_no_digit_and_a_tick_before_it_no_minus() -> None:
+    wide = Word(box=(0, 0, 40, 10), body=(0, 0, 40, 10), glyphs=4)
+    read = number_of(wide, "+350", 1.0)
+    assert read is not None
+    assert (read.magnitude, read.sign, read.doubtful) == (350.0, 1, False)
+    ticked = number_of(wide, "-+350", 1.0)
+    assert ticked is not None
+    assert ticked.sign == 1
