@@ -25,7 +25,8 @@ from echomine.doppler.axis import AxisReading
 from echomine.doppler.axis_reading import read_axis
 from echomine.doppler.region import Box
 from echomine.metrics.intervals import wilson_interval
-from echomine.synthetic.screenshots import ScreenshotStyle, draw_screenshot, random_style
+from echomine.synthetic.screenshot_styles import ScreenshotStyle, random_style
+from echomine.synthetic.screenshots import draw_screenshot
 
 RIGHT, SILENTLY_WRONG = 0.02, 0.05
 FONTS = (
@@ -52,9 +53,14 @@ class Case:
     stated_time: bool = True
 
 
-def synthetic_cases(count: int, seed: int) -> Iterator[Case]:
+def font_files() -> list[str]:
+    """Files of the fonts that screens are drawn with."""
     folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
-    fonts = [str(folder / name) for name in FONTS]
+    return [str(folder / name) for name in FONTS]
+
+
+def synthetic_cases(count: int, seed: int) -> Iterator[Case]:
+    fonts = font_files()
     for number in range(count):
         rng = np.random.default_rng((seed, number))
         style = random_style(rng, fonts=len(fonts) + 1)

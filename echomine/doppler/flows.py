@@ -15,6 +15,8 @@ MIRROR_OVERLAP = 0.7
 MIRROR_HEIGHT = 0.6
 MIRROR_LEVEL = 0.75
 """A wave is the mirror of one on the other side at the same time that is much faster, or faster and stronger."""
+UNEVEN_DURATIONS = 0.2
+"""Durations of beats that differ from their middle by more than this, on average, are not all those of one valve."""
 IRREGULAR = 0.12
 """Beats whose intervals vary by more than this part of their mean are irregular."""
 
@@ -52,6 +54,15 @@ class Flow:
     def best(self) -> FlowBeat | None:
         """The highest of the trusted beats."""
         return max(self.trusted, key=lambda beat: beat.vmax_mps or beat.duration_ms, default=None)
+
+    @property
+    def confidence(self) -> Confidence:
+        """That of the best beat; one less where the beats last unlike times, so that some are cut short or run on."""
+        if self.best is None:
+            return Confidence.LOW
+        lasting = np.array([beat.duration_ms for beat in self.trusted])
+        uneven = float(np.mean(np.abs(lasting / np.median(lasting) - 1))) > UNEVEN_DURATIONS
+        return Confidence(max(self.best.confidence - uneven, Confidence.LOW))
 
     @property
     def vmax_mps(self) -> float | None:

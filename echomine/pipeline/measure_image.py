@@ -158,7 +158,7 @@ def _flow_document(
         "flow_probability": _rounded(name.probability, 3) if name else None,
         "side": flow.side.value if flow else None,
         "toward_probe": flow.toward if flow else None,
-        "quality": flow.best.confidence.word if flow and flow.best else None,
+        "quality": flow.confidence.word if flow and flow.best else None,
         "cut_beats": flow.cut_beats if flow else 0,
         "beats": [_beat_document(beat, flow, corner, timed=timed) for beat in flow.beats] if flow else [],
     }

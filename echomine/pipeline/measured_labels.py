@@ -108,8 +108,7 @@ def _measurements(flow: Flow, name: RecognisedFlow, valve: Valve) -> list[Measur
 
 
 def _label(grade: GuidelineGrade, flow: Flow, *, confidence: float) -> Label:
-    assert flow.best is not None
-    trusted = confidence * TRUST[flow.best.confidence]
+    trusted = confidence * TRUST[flow.confidence]
     return Label(
         source=LabelSource.MEASUREMENT,
         valve=grade.valve,

@@ -11,7 +11,8 @@ from echomine.archive.text_masking import without_text
 from echomine.archive.text_recognition import OnnxTextReader
 from echomine.domain.vocabulary import CalibrationSource
 from echomine.doppler.axis import FoundText, ReadText
-from echomine.synthetic.screenshots import ScreenshotStyle, draw_screenshot
+from echomine.synthetic.screenshot_styles import ScreenshotStyle
+from echomine.synthetic.screenshots import draw_screenshot
 
 STYLE = ScreenshotStyle(
     width=1024, height=768, box=(60, 340, 900, 720), highest_mps=1.2, lowest_mps=-4.4, step_mps=1.0, names=True

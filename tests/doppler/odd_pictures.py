@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter
 
-from echomine.synthetic.screenshots import ScreenshotStyle, draw_screenshot
+from echomine.synthetic.screenshot_styles import ScreenshotStyle
+from echomine.synthetic.screenshots import draw_screenshot
 
 Pixels = NDArray[np.uint8]
 STRIP = ScreenshotStyle(

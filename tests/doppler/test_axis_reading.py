@@ -16,7 +16,8 @@ from echomine.domain.records import Calibration
 from echomine.doppler.axis import AxisProblemCode, AxisReading, AxisSide, TimeSource, disagreement
 from echomine.doppler.axis_reading import read_axis
 from echomine.doppler.picture_kind import no_display_because
-from echomine.synthetic.screenshots import ScreenshotStyle, Signs, UnitPlace, Zero, draw_screenshot
+from echomine.synthetic.screenshot_styles import ScreenshotStyle, Signs, UnitPlace, Zero
+from echomine.synthetic.screenshots import draw_screenshot
 
 STYLE = ScreenshotStyle(
     width=1024, height=768, box=(60, 340, 900, 720), highest_mps=1.2, lowest_mps=-4.4, step_mps=1.0, colour_bar=True

@@ -12,7 +12,7 @@ from echomine.doppler.axis import AxisProblemCode
 from echomine.doppler.axis_reading import read_axis
 from echomine.doppler.picture_kind import is_colour_bar
 from echomine.pipeline.measure_image import measure_image
-from echomine.synthetic.screenshots import Signs
+from echomine.synthetic.screenshot_styles import Signs
 from tests.doppler import odd_pictures as odd
 
 PX_PER_MPS = 350 / 5.6

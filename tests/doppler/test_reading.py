@@ -184,3 +184,14 @@ def test_tissue_velocities_are_said_to_be() -> None:
     slow = replace(drawn.SCALE, mps_per_px=0.0008)
     reading = read_display(SpectralDisplay(pixels=drawn.draw(-drawn.jets(3.0)), calibration=slow, mode=DopplerMode.PW))
     assert ProblemCode.TISSUE in {problem.code for problem in reading.problems}
+
+
+def test_beats_that_last_unlike_times_are_trusted_less() -> None:
+    even = read_display(drawn.display(-drawn.jets(3.0))).main
+    length = {0.3: 0.32, 1.1: 0.6, 1.9: 0.2}
+    odd = sum(drawn.parabola(drawn.times(), start, lasting) for start, lasting in length.items())
+    uneven = read_display(drawn.display(-3.0 * odd)).main
+    assert even is not None
+    assert uneven is not None
+    assert even.confidence is even.best.confidence
+    assert uneven.confidence == uneven.best.confidence - 1

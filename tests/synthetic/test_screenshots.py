@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from echomine.synthetic.screenshots import ScreenshotStyle, draw_screenshot, random_style
+from echomine.synthetic.screenshot_styles import ScreenshotStyle, random_style
+from echomine.synthetic.screenshots import draw_screenshot
 
 STYLE = ScreenshotStyle(
     width=800,
