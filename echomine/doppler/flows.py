@@ -1,7 +1,7 @@
 """The flow on each side of the baseline: its beats, and what they say together."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ MIRROR_OVERLAP = 0.7
 MIRROR_HEIGHT = 0.6
 MIRROR_LEVEL = 0.75
 """A wave is the mirror of one on the other side at the same time that is much faster, or faster and stronger."""
+SELDOM = 0.5
+"""A flow with at most this part of the beats of the other side is hardly one."""
 UNEVEN_DURATIONS = 0.2
 """Durations of beats that differ from their middle by more than this, on average, are not all those of one valve."""
 IRREGULAR = 0.12
@@ -34,6 +36,7 @@ class Flow:
         strength: Squared velocity x time x level, to tell the main flow of a display.
         interval_s: Median time from beat to beat; None with one beat.
         irregular: Whether those intervals vary as in atrial fibrillation.
+        seldom: Whether it shows in at most half as many beats as the flow on the other side.
     """
 
     side: Side
@@ -44,6 +47,7 @@ class Flow:
     strength: float
     interval_s: float | None
     irregular: bool
+    seldom: bool = False
 
     @property
     def trusted(self) -> tuple[FlowBeat, ...]:
@@ -57,12 +61,12 @@ class Flow:
 
     @property
     def confidence(self) -> Confidence:
-        """That of the best beat; one less where the beats last unlike times, so that some are cut short or run on."""
+        """That of the best beat; one less where beats last unlike times, and where most of them are not seen."""
         if self.best is None:
             return Confidence.LOW
         lasting = np.array([beat.duration_ms for beat in self.trusted])
         uneven = float(np.mean(np.abs(lasting / np.median(lasting) - 1))) > UNEVEN_DURATIONS
-        return Confidence(max(self.best.confidence - uneven, Confidence.LOW))
+        return Confidence(max(self.best.confidence - uneven - self.seldom, Confidence.LOW))
 
     @property
     def vmax_mps(self) -> float | None:
@@ -113,7 +117,13 @@ def find_flows(envelopes: Sequence[SideEnvelope], baseline_y: float, scale: Cali
         own = same_kind([wave for wave in waves if not _is_mirror(wave, others)])
         if own:
             flows.append(_flow(own, envelope, (baseline_y, scale), [wave.peak for wave in others]))
-    return tuple(sorted(flows, key=lambda flow: flow.strength, reverse=True))
+    most = max((_count(flow) for flow in flows), default=0)
+    told = [replace(flow, seldom=_count(flow) <= SELDOM * most) for flow in flows]
+    return tuple(sorted(told, key=lambda flow: flow.strength, reverse=True))
+
+
+def _count(flow: Flow) -> int:
+    return len(flow.beats) + flow.cut_beats
 
 
 def _mirrored(own: SideEnvelope, other: SideEnvelope, waves: Sequence[Wave]) -> NDArray[np.bool_]:
