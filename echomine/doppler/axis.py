@@ -34,7 +34,6 @@ class AxisProblemCode(StrEnum):
     IMPLAUSIBLE = "implausible_scale"
     TIME_UNKNOWN = "time_scale_unknown"
     TIME_ASSUMED = "time_scale_assumed"
-    TIME_DISAGREES = "time_scale_disagrees"
     DICOM_DISAGREES = "dicom_and_axis_disagree"
 
 

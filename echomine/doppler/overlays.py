@@ -20,8 +20,6 @@ GLYPH_SHARE = 0.45
 SMALLEST_GLYPH_PX, LARGEST_GLYPH_PX = 5, 40
 FEWEST_LIT = 3
 """A letter is a piece of these brightness, size and number of pixels as bright as print."""
-FEWEST_PIECES = 2
-"""Bright lines of fewer glyphs may be speckle."""
 COLOUR_LEVELS = 45
 """Levels between the channels of a pixel from which it is coloured on a grey display."""
 BASELINE_REACH_PX = 2

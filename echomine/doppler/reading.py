@@ -8,7 +8,7 @@ import numpy as np
 
 from echomine.domain.errors import MeasurementError
 from echomine.domain.records import Calibration
-from echomine.domain.vocabulary import CalibrationSource, DopplerMode, Valve
+from echomine.domain.vocabulary import DopplerMode, Valve
 from echomine.doppler.display import ScaleGuess, SpectralDisplay
 from echomine.doppler.envelope import DEFAULT_ENVELOPE, EnvelopeConfig, Mask, SideEnvelope, trace_envelopes
 from echomine.doppler.flow_beats import Confidence
@@ -158,8 +158,3 @@ def _wraps(flow: Flow, envelopes: Sequence[SideEnvelope]) -> bool:
     if other is None or not own.clipped.any():
         return False
     return bool(np.mean(other.clipped[own.clipped]) > 0.3)
-
-
-def is_calibrated(reading: DisplayReading) -> bool:
-    """Whether the velocities of a reading rest on a scale that was read, not guessed."""
-    return reading.calibration is not None and reading.calibration.source is not CalibrationSource.NONE

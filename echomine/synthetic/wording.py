@@ -16,8 +16,6 @@ class Style(StrEnum):
     TERSE = "terse"
 
 
-VALVE_NAME: Mapping[Valve, str] = {valve: f"{valve.value} valve" for valve in Valve}
-
 LESION_NAMES: Mapping[tuple[Valve, Disease], tuple[str, ...]] = {
     (valve, disease): tuple(f"{valve.value} {word}" for word in words)
     for valve in Valve

@@ -18,8 +18,6 @@ from torch.nn import functional as F
 from echomine.domain.errors import ConfigurationError
 
 LEVELS = 5
-STRIDE = 2 ** (LEVELS - 1)
-"""Sides of an input are multiples of it; for 3D that holds in plane only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
