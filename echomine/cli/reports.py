@@ -24,9 +24,10 @@ def findings(
     explain: Annotated[str, typer.Option("--explain", metavar="ID", help="Why each finding of one report.")] = "",
     lexicon: Annotated[list[Path] | None, typer.Option("--lexicon", help="TOML file with terms of your own.")] = None,
     processes: Annotated[int, typer.Option("--processes", min=1, help="Processes that read at the same time.")] = 1,
+    _workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     as_json: JsonOption = False,
 ) -> None:
-    """Read valve findings, measurements and conflicts out of reports."""
+    """Read valve findings, measurements and conflicts out of reports; nothing of the workspace is read."""
     from echomine.pipeline.mine_reports import explain_report, mine_reports
 
     if out is None and (html is not None or not explain):

@@ -81,7 +81,7 @@ def _reasons_after(view: SentenceView, lesions: Sequence[Statement], place: int)
     caused = False
     for lesion in lesions:
         between = view.words[place + 1 : lesion.first]
-        near = place < lesion.head[0] and len(between) <= _NEAR
+        near = place < lesion.head[0] and len(between) <= _NEAR and view.lists.now.isdisjoint(between)
         caused = caused or not view.lists.causes.isdisjoint(between)
         if near and caused:
             yield lesion.head

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from echomine.domain.vocabulary import Assertion, Disease
 from echomine.reports.lexicon_files import Kind
 from echomine.reports.mentions import Mention
-from echomine.reports.sentence_view import BLOCKING, Rule, SentenceView, Statement
+from echomine.reports.sentence_view import BLOCKING, SentenceView
 
 TYPING = "calcific"
 """Detail of adjectives that say what kind of stenosis it is, and leave the grade before them to it."""
@@ -17,8 +17,6 @@ QUALITY = "quality"
 
 _FARTHEST_GRADE = 8
 _FARTHEST_VALVE = 12
-_NEVER_SHARED = frozenset({"flail"})
-_UNGRADED = frozenset({Disease.PROSTHESIS, Disease.VEGETATION})
 
 
 class Phrase(NamedTuple):
@@ -289,7 +287,9 @@ def _links_grade(view: SentenceView, place: int, mention: Mention | None) -> boo
     if mention is not None and mention.kind is Kind.STOP:
         return view.separates(place) or view.words[place] in view.lists.grade_links
     if mention is not None and mention.kind is Kind.CUE:
-        led = view.words[place - 1] == "," or view.words[place - 1] in view.lists.copulas
+        before = view.owner.get(place - 1)
+        beside = before is not None and before.kind is Kind.LESION and mention.term.value == Assertion.POSSIBLE
+        led = beside or view.words[place - 1] == "," or view.words[place - 1] in view.lists.copulas
         return led and mention.term.value in JUDGING
     linking = view.words[place] in view.lists.grade_links or _goes_on(view, place)
     if mention is not None and mention.kind is Kind.STRUCTURE:
@@ -323,14 +323,3 @@ def _ends_after(view: SentenceView, mention: Mention) -> bool:
     if following is not None and following.kind is Kind.FILLER:
         return not view.lists.degree_words.isdisjoint(view.words[after : following.last + 2])
     return after > view.last or view.words[after] in view.lists.grade_ends
-
-
-def shared_grade(view: SentenceView, head: Mention, first: int, coordinated: list[Statement]) -> str:
-    """The grade that a lesion shares with the one before it in a list: ``mild MR and TR``."""
-    if not coordinated or head.term.value in _UNGRADED or head.term.detail in _NEVER_SHARED:
-        return ""
-    before = coordinated[-1]
-    another = (before.disease, before.detail) != (head.term.value, head.term.detail)
-    parted = another and "," in view.words[before.last + 1 : first]
-    told_before = before.first < before.head[0] or before.grade_by == Rule.LIST
-    return before.grade if not parted and told_before else ""

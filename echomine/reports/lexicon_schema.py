@@ -32,7 +32,7 @@ _VALUES: Mapping[str, frozenset[str]] = {
 """Kind of a term -> the values it may have; an empty set leaves them free."""
 _CHOICES: Mapping[str, frozenset[str]] = {
     "kind": frozenset(_VALUES),
-    "form": frozenset({"", "noun", "adjective", "own", "part", "every", "other", "figure"}),
+    "form": frozenset({"", "noun", "adjective", "own", "part", "every", "other", "figure", "test", "earlier"}),
     "case": frozenset({"", "upper", "guarded", "ungraded"}),
     "direction": frozenset({"", "forward", "backward", "both"}),
     "valve": _VALVES | {""},

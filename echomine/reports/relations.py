@@ -11,13 +11,13 @@ from echomine.reports.lesion_links import (
     is_device_adjective,
     leftwards,
     rightwards,
-    shared_grade,
     sole_grade,
 )
 from echomine.reports.lexicon_files import Kind, Term
 from echomine.reports.mentions import Mention
 from echomine.reports.normal_valves import normal_statements
 from echomine.reports.sentence_view import Rule, SentenceView, Statement
+from echomine.reports.shared_grades import graded_together, likened_grade, shared_grade
 
 _SILENT = frozenset({Kind.FILLER, Kind.STRUCTURE, Kind.STOP, Kind.PSEUDO, Kind.BOUND})
 _SPEAKING = frozenset({Kind.LESION, Kind.NORMAL, Kind.ANAPHORA})
@@ -32,6 +32,7 @@ class SentenceReader:
     def __init__(self, view: SentenceView) -> None:
         self.view = view
         self.done: dict[int, list[Statement]] = {}
+        self.found: list[Statement] = []
 
     def statements(self) -> list[Statement]:
         """All statements in order, each valve and lesion once per grade and place."""
@@ -45,7 +46,7 @@ class SentenceReader:
             if mention.kind is Kind.LESION:
                 made = self._lesion(mention)
                 self.done[mention.last] = made
-                found = self._graded_together(found, made)
+                found = graded_together(self.view, found, made)
             elif mention.kind is Kind.NORMAL:
                 made = normal_statements(self.view, mention)
             elif mention.kind in _SILENT:
@@ -53,6 +54,7 @@ class SentenceReader:
             else:
                 made = elliptical_statements(self.view, mention, found)
             found.extend(made)
+            self.found = found
         return found
 
     def _says_nothing(self) -> bool:
@@ -63,16 +65,6 @@ class SentenceReader:
         if not view.context.said or not any(mention.kind is Kind.SEVERITY for mention in view.mentions):
             return True
         return view.lists.now.isdisjoint(view.words[view.first : view.last + 1])
-
-    def _graded_together(self, found: list[Statement], made: list[Statement]) -> list[Statement]:
-        """The statements so far; the last takes the grade of a list that it opens: ``MR and TR are mild``."""
-        if not found or not made or made[0].grade_by != Rule.AFTER or found[-1].grade:
-            return found
-        between = self.view.words[found[-1].last + 1 : made[0].first]
-        paired = len(between) == 1 and between[0] in self.view.lists.pairing
-        if not paired or (found[-1].disease != made[0].disease and between != ["/"]):
-            return found
-        return [*found[:-1], found[-1]._replace(grade=made[0].grade, grade_by=Rule.AFTER)]
 
     def _listed_below(self, lesion: Term, first: int) -> list[Statement]:
         """The valves after a lesion that heads their list, each with its grade: ``Regurgitation: mitral mild, ...``."""
@@ -158,10 +150,18 @@ class SentenceReader:
         """The assertion that the words themselves bring, or ``""``."""
         if self._is_ailing(head, last) or self._is_graded_now(last, grade):
             return Assertion.PRESENT
-        copula = next((i for i in range(last + 1, min(last + 3, self.view.last)) if self._leads_to_judgement(i)), -1)
-        cue = self.view.owner.get(copula + 1) if copula > 0 and grade else None
+        if grade and self._had_been(last) and grade_after(self.view, last) == grade:
+            return Assertion.HISTORICAL
+        copula = next((i for i in range(last, min(last + 3, self.view.last)) if self._leads_to_judgement(i)), -1)
+        cue = self.view.owner.get(copula + 1) if copula >= last and grade else None
         judged = cue is not None and cue.kind is Kind.CUE and cue.term.value in JUDGING
         return cue.term.value if cue is not None and judged and grade_after(self.view, last) == grade else ""
+
+    def _had_been(self, last: int) -> bool:
+        """Whether a lesion is told of as it had been: ``stenosis, which had been moderate``."""
+        words, lists = self.view.words, self.view.lists
+        places = range(last + 1, min(last + 4, self.view.last))
+        return any(words[i] in lists.past_verbs and words[i + 1] in lists.perfect for i in places)
 
     def _is_copula(self, place: int) -> bool:
         return self.view.words[place] in self.view.lists.copulas
@@ -169,7 +169,10 @@ class SentenceReader:
     def _leads_to_judgement(self, place: int) -> bool:
         """Whether a cue after a token may judge the grade: ``was previously mild``, ``, previously mild``."""
         cue = self.view.owner.get(place + 1)
-        past = cue is not None and cue.kind is Kind.CUE and cue.term.value == Assertion.HISTORICAL
+        judging = cue.term.value if cue is not None and cue.kind is Kind.CUE else ""
+        past, beside = judging == Assertion.HISTORICAL, self.view.owner.get(place)
+        if beside is not None and beside.kind is Kind.LESION:
+            return judging == Assertion.POSSIBLE
         return self._is_copula(place) or (past and self.view.words[place] == ",")
 
     def _is_ailing(self, head: Mention, last: int) -> bool:
@@ -207,7 +210,8 @@ class SentenceReader:
         if any(grade for _, grade in valves) and not changed:
             return valves, Rule.NOUN_PHRASE
         after = grade_after(self.view, head.last) or grade_after(self.view, last)
-        grade = after or shared_grade(self.view, head, first, coordinated) or sole_grade(self.view, head)
+        listed = shared_grade(self.view, head, first, coordinated) or likened_grade(self.view, first, self.found)
+        grade = after or listed or sole_grade(self.view, head)
         return tuple((valve, grade) for valve, _ in valves), Rule.AFTER if after else Rule.LIST
 
     def _is_changed(self, last: int) -> bool:

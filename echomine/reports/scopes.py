@@ -1,5 +1,6 @@
 """Which words of a sentence a cue of negation, doubt or time reaches."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -11,11 +12,18 @@ from echomine.reports.scanning import Tokens
 AFTER = "after"
 _FARTHEST_VERB = 8
 _NEAR_VERB = 3
+_NEAR_SUBJECT = 6
+_NEAR_YEAR = 6
+_YEAR = re.compile(r"(?:19|20)\d\ds?")
+_DATED = frozenset({"care", "episode"})
 _LONGEST_ITEM = 5
 _LEADING_TO_NONE = frozenset({":", "-", "–"})
 _NEAR_REASON = 3
 _ITEM_ENDS = frozenset({",", ".", ";"})
 _ENDED_BY_GRADES = frozenset({Assertion.NEGATED, Assertion.POSSIBLE, "none"})
+_OWN_ITEMS = frozenset({Assertion.HYPOTHETICAL, Assertion.HISTORICAL, Assertion.POSSIBLE, AFTER})
+_GO_ON = frozenset({(Assertion.HISTORICAL, AFTER), (Assertion.HYPOTHETICAL, Assertion.POSSIBLE)})
+"""A cue and a later one that does not end it: ``history of CAD, status post CABG, and``, ``if fever, possible``."""
 _RANK: dict[str, int] = {
     Assertion.NEGATED: 0,
     Assertion.FAMILY: 1,
@@ -78,23 +86,75 @@ class _ScopeReader:
     def reaches(self, index: int) -> Iterator[tuple[int, int, str]]:
         """First and last token, and value, of what a mention reaches forward and backward."""
         mention = self.mentions[index]
-        term = mention.term
-        if mention.kind is Kind.SEVERITY and term.value == "none" and term.form != "figure":
+        if mention.kind is Kind.CUE:
+            if mention.term.direction != "backward":
+                yield from self._ahead(index)
+            elif self._opens_with_the_past(mention):
+                yield mention.last + 1, self._forward(index), mention.term.value
+            if mention.term.direction != "forward" and not self._lasts(mention):
+                yield from self._behind(index)
+        elif mention.kind is Kind.SEVERITY and mention.term.value == "none" and mention.term.form != "figure":
             yield mention.last + 1, self._forward(index), Assertion.NEGATED
+        elif mention.kind is Kind.PSEUDO:
+            yield from self._of_the_past(index)
+
+    def _of_the_past(self, index: int) -> Iterator[tuple[int, int, str]]:
+        """What an older study or care in a year that is named speaks of."""
+        mention = self.mentions[index]
         if self._is_older_study(mention):
             yield from self._of_older_study(index)
-        if self._opens_with_the_past(mention):
-            yield mention.last + 1, self._forward(index), term.value
-        if mention.kind is not Kind.CUE:
+        elif self._dates_care(mention):
+            yield mention.last + 1, self._forward(index), Assertion.HISTORICAL
+
+    def _ahead(self, index: int) -> Iterator[tuple[int, int, str]]:
+        cue = self.mentions[index]
+        term, end = cue.term, self._forward(index)
+        if term.form == "test":
+            yield cue.last + 1, self._end_of_test(cue, end), term.value
             return
-        if term.direction != "backward":
-            end = self._forward(index)
-            if self._comes_for(mention, end) or self._is_still_there(mention, end):
+        if term.form == "earlier":
+            before = list(self._before_operation(cue, end))
+            if before:
+                yield from before
                 return
-            yield mention.last + 1, min(end, mention.last + term.reach) if term.reach else end, term.value
-        if term.direction != "forward" and not self._lasts(mention):
-            begin = self._backward(index)
-            yield max(begin, mention.first - term.reach) if term.reach else begin, mention.first - 1, term.value
+        if not self._comes_for(cue, end) and not self._is_still_there(cue, end):
+            yield cue.last + 1, min(end, cue.last + term.reach) if term.reach else end, term.value
+
+    def _behind(self, index: int) -> Iterator[tuple[int, int, str]]:
+        cue = self.mentions[index]
+        reach, begin = cue.term.reach, self._backward(index)
+        yield max(begin, cue.first - reach) if reach else begin, cue.first - 1, cue.term.value
+        likened = self._likened_after(cue)
+        if likened:
+            stops = (m.first for m in self.mentions[index + 1 :] if m.kind is Kind.STOP and m.first > likened)
+            yield likened, next(stops, self.last + 1) - 1, cue.term.value
+
+    def _likened_after(self, cue: Mention) -> int:
+        """Where the same is said of another thing after a cue, ``is absent, as is AR``; 0 if it is not."""
+        words, place = self.words, cue.last + 1
+        while place < self.last and words[place] in self.lists.clause_openers:
+            place += 1
+        likened = place < self.last and words[place] in self.lists.likeness and words[place + 1] in self.lists.finite
+        return place + 2 if likened else 0
+
+    def _end_of_test(self, cue: Mention, last: int) -> int:
+        """The test that is negative: ``negative Murphy sign``; nothing before another word."""
+        for place in range(cue.last + 1, min(last, cue.last + cue.term.reach) + 1):
+            if self.words[place] in self.lists.tests:
+                return place
+            if self.words[place] == "for":
+                return last
+        return -1
+
+    def _before_operation(self, cue: Mention, last: int) -> Iterator[tuple[int, int, str]]:
+        """What there was before an operation that was done: ``prior to valve replacement he had stenosis``."""
+        operated = next((i for i in range(cue.last + 1, last + 1) if self.words[i] in self.lists.operations), -1)
+        verbs = range(operated + 1, min(self.last, operated + _NEAR_SUBJECT) + 1)
+        verb = next((i for i in verbs if self.words[i] in self.lists.past_verbs), -1) if operated > 0 else -1
+        if verb > 0 and any(m.kind is Kind.LESION and m.first > verb for m in self.mentions):
+            yield cue.last + 1, operated, AFTER
+            ends = (m.first for m in self.mentions if m.first > verb and (m.kind is Kind.STOP or m.term.value == AFTER))
+            yield verb + 1, next(ends, self.last + 1) - 1, Assertion.HISTORICAL
 
     def _comes_for(self, mention: Mention, last: int) -> bool:
         """Whether a patient comes for what is there: ``admitted for chest pain``, not ``for valve replacement``."""
@@ -117,20 +177,29 @@ class _ScopeReader:
 
     def _forward(self, index: int) -> int:
         cue, last = self.mentions[index], self.last
-        breakable = cue.term.value in _ENDED_BY_GRADES
+        breakable, own = cue.term.value in _ENDED_BY_GRADES, cue.term.value in _OWN_ITEMS
         for later in range(index + 1, len(self.mentions)):
             mention = self.mentions[later]
             new_item = breakable and mention.first > cue.last + 1 and self._opens_graded_item(later)
             if self._asks_for_a_reason(mention):
                 last = mention.last
                 break
-            stops = mention.kind is Kind.STOP and mention.first > cue.last + 1
+            if mention.kind is Kind.CUE:
+                stops = own and self._comes_nearer(cue, mention)
+            else:
+                stops = mention.kind is Kind.STOP and mention.first > cue.last + 1
             if stops or new_item or self._is_new_subject(later):
                 last = mention.first - 1
                 break
         if cue.term.value in {Assertion.HYPOTHETICAL, Assertion.POSSIBLE}:
             last = self._before_reason(cue.last + 1, last)
         return self._before_new_clause(cue.last + 1, last)
+
+    def _comes_nearer(self, cue: Mention, later: Mention) -> bool:
+        """Whether another cue after a comma speaks of what follows it: ``rule out endocarditis, history of MR``."""
+        forward = later.term.direction == "forward" and self.words[later.first - 1] == ","
+        kept = (cue.term.value, later.term.value) in _GO_ON and cue.term.direction == "forward"
+        return forward and not kept and later.term.value != cue.term.value and later.term.value in _OWN_ITEMS
 
     def _asks_for_a_reason(self, mention: Mention) -> bool:
         """Whether what follows is not denied, only its reason: ``no source of bleeding``."""
@@ -160,7 +229,19 @@ class _ScopeReader:
 
     def _is_older_study(self, mention: Mention) -> bool:
         """Whether an older study is named, with what it showed to follow: ``on the prior study there was``."""
-        return mention.kind is Kind.PSEUDO and mention.term.value == "study"
+        return mention.term.value == "study"
+
+    def _dates_care(self, mention: Mention) -> bool:
+        """Whether a year stands beside the care of a patient: ``hospitalized in 2003 with endocarditis``."""
+        year = self._year_after(mention) if mention.term.value in _DATED else 0
+        told = any(m.kind is Kind.LESION and mention.last < m.first < year for m in self.mentions)
+        return year > 0 and (mention.term.value == "episode" or not told)
+
+    def _year_after(self, mention: Mention) -> int:
+        """Where a year stands soon after a mention, as in ``in 2003``; 0 if none does."""
+        words = self.words[mention.last + 1 : min(self.last, mention.last + _NEAR_YEAR) + 1]
+        place = next((i for i, word in enumerate(words) if _YEAR.fullmatch(word)), -1)
+        return mention.last + 1 + place if place > 0 and not self.lists.dating.isdisjoint(words[:place]) else 0
 
     def _opens_with_the_past(self, mention: Mention) -> bool:
         """Whether a sentence begins with a word of time that elsewhere looks back: ``in the past he had``."""

@@ -219,7 +219,7 @@ def test_evaluate_by_the_lecture_protocol(echomine: Callable[..., Ended], mined_
 def test_findings_of_a_report_file(echomine: Callable[..., Ended], tmp_path: Path) -> None:
     reports, out = tmp_path / "reports.jsonl", tmp_path / "findings.jsonl"
     reports.write_text('{"id": "a", "text": "Moderate mitral regurgitation. No aortic stenosis."}\n', encoding="utf-8")
-    assert echomine("findings", reports, "--out", out).code == 0
+    assert echomine("findings", reports, "--out", out, "--workspace", tmp_path / "none").code == 0
     document = json.loads(out.read_text(encoding="utf-8"))
     assert document["id"] == "a"
     read = {(one["valve"], one["disease"], one["severity_low"], one["assertion"]) for one in document["findings"]}
