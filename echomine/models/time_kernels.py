@@ -23,6 +23,10 @@ DILATIONS = (1, 2, 4, 8, 16)
 NUMBERS = 3
 """Numbers that remain of each kernel."""
 
+LEAST_EXCESS = 1e-3
+"""An answer counts as above its threshold from here. Where a display is blank many kernels answer with nought, which
+may be their threshold too: the last digits, which depend on the batch, must not decide about all of that time."""
+
 _MOST_BANDS = 4
 _LOWEST_QUANTILE, _HIGHEST_QUANTILE = 0.3, 0.95
 
@@ -71,7 +75,7 @@ class TimeKernels(nn.Module):
         for place, dilation in enumerate(DILATIONS):
             answers = self._answers(series, place, dilation)
             excess = F.relu(answers - self.biases[place][:, None])
-            parts += [answers.amax(dim=2), (excess > 0).float().mean(dim=2), excess.mean(dim=2)]
+            parts += [answers.amax(dim=2), (excess > LEAST_EXCESS).float().mean(dim=2), excess.mean(dim=2)]
         return torch.cat(parts, dim=1)
 
     def _series(self, images: Tensor) -> Tensor:

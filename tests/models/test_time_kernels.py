@@ -73,3 +73,12 @@ def test_normalised_ignores_rows_that_show_nothing() -> None:
 
 def test_a_black_display_gives_finite_numbers(kernels: TimeKernels) -> None:
     assert torch.isfinite(kernels(torch.zeros(2, 1, 64, 96))).all()
+
+
+def test_the_last_digits_of_blank_bands_decide_nothing() -> None:
+    """A kernel that a constant leaves cold answers a blank band with nought, which may be its threshold as well."""
+    kernels = TimeKernels(kernels=200, bands=16, seed=1)
+    picture = beats(height=10)
+    kernels.set_biases(picture)
+    digits = 1e-6 * torch.rand(picture.shape, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(kernels(picture + digits), kernels(picture), atol=1e-3, rtol=1e-3)
