@@ -78,7 +78,7 @@ class CalciumTraining:
     voxels_per_scan: int = 16
     learning_rate: float = 2e-3
     batch_size: int = 8
-    precision: str = "bf16"
+    precision: str = "auto"
 
     def __post_init__(self) -> None:
         counts = (self.axis_epochs, self.axis_steps, self.combiner_epochs, self.second_epochs, self.voxels_per_scan)

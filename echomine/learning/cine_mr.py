@@ -62,7 +62,7 @@ class CineTraining:
     batch_size: int = 8
     preparation: CinePreparation = field(default_factory=CinePreparation)
     augmentation: SliceAugmentation = field(default_factory=SliceAugmentation)
-    precision: str = "bf16"
+    precision: str = "auto"
 
     def __post_init__(self) -> None:
         if self.batch_size < 2:

@@ -41,7 +41,7 @@ class ClipTraining:
             window=96, degrees=15, log_scale=0.15, mirrors=False, jitter_px=5, anywhere=0
         )
     )
-    precision: str = "bf16"
+    precision: str = "auto"
 
     def __post_init__(self) -> None:
         if min(self.appearance_epochs, self.shape_epochs, self.batch_size) < 1:
