@@ -16,7 +16,8 @@ from torch.nn import functional as F
 
 from echomine.domain.errors import ConfigurationError, UsageError
 from echomine.learning.checkpoints import CheckpointFile
-from echomine.learning.training import Batch, ProgressCallback, TrainingPlan, fit
+from echomine.learning.row_batches import RowBatches
+from echomine.learning.training import Batch, ProgressCallback, TrainingPlan, fit, steps_after
 from echomine.models.segmentation.calcium_networks import (
     CLASSES,
     FILTERS,
@@ -136,27 +137,16 @@ class AxisSource:
         return seen + NOISE * torch.randn(seen.shape, generator=generator), answers
 
 
-class TensorSource:
+class TensorSource(RowBatches):
     """Rows of tensors in batches."""
 
     def __init__(self, tensors: Sequence[Tensor], batch_size: int) -> None:
-        self.tensors, self.batch_size = tensors, batch_size
+        super().__init__(len(tensors[0]), batch_size)
+        self.tensors = tensors
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Batches of an epoch."""
-        return max(1, len(self.tensors[0]) // self.batch_size)
-
-    def epoch(self, generator: torch.Generator) -> Iterator[Batch]:
-        """Every row about once, in a new order."""
-        order = torch.randperm(len(self.tensors[0]), generator=generator)
-        for step in range(self.steps_per_epoch):
-            rows = order[step * self.batch_size : (step + 1) * self.batch_size]
-            yield tuple(tensor[rows] for tensor in self.tensors)
-
-    def validation(self) -> Iterator[Batch]:
-        """Nothing: the length of the training is fixed."""
-        return iter(())
+    def batch(self, rows: Tensor, generator: torch.Generator) -> Batch:  # noqa: ARG002 - nothing is changed
+        """The rows of each tensor."""
+        return tuple(tensor[rows] for tensor in self.tensors)
 
 
 def train_calcium_network(
@@ -194,7 +184,7 @@ def train_calcium_network(
             plan,
             seed=seed + axis,
             checkpoint=checkpoints[axis] if checkpoints else None,
-            on_progress=_after(axis * steps, 3 * steps, on_progress),
+            on_progress=steps_after(axis * steps, 3 * steps, on_progress),
         )
     _train_combiner(network, scans, config, seed=seed + 3)
     return network.eval()
@@ -278,9 +268,3 @@ def balanced_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     sums = torch.zeros(logits.shape[1]).index_add(0, targets, each)
     counts = torch.bincount(targets, minlength=logits.shape[1])
     return (sums[counts > 0] / counts[counts > 0]).mean()
-
-
-def _after(before: int, total: int, on_progress: ProgressCallback | None) -> ProgressCallback | None:
-    if on_progress is None:
-        return None
-    return lambda done, _: on_progress(before + done, total)

@@ -1,6 +1,6 @@
 """Training of the 2D and 3D U-Nets on short-axis cine MR (Isensee 2017), in a form that two cores can train."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from echomine.domain.errors import ConfigurationError, UsageError
 from echomine.learning.checkpoints import CheckpointFile
+from echomine.learning.row_batches import RowBatches
 from echomine.learning.slice_augmentation import SliceAugmentation, random_windows
 from echomine.learning.training import Batch, ProgressCallback, TrainingPlan, TrainingSummary, fit
 from echomine.models.segmentation.cine_preparation import (
@@ -73,7 +74,7 @@ class CineTraining:
             )
 
 
-class SliceSource:
+class SliceSource(RowBatches):
     """Slices of all volumes on one canvas, as batches of changed windows."""
 
     def __init__(self, volumes: Sequence[LabelledVolume], config: CineTraining, *, classes: int = 4) -> None:
@@ -86,28 +87,17 @@ class SliceSource:
         self.images = _on_canvas(images)[:, None]
         self.masks = _on_canvas(masks)
         self.centres = torch.stack([_centre(mask) for mask in self.masks])
+        super().__init__(len(self.images), config.batch_size)
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Whole batches of an epoch."""
-        return max(1, len(self.images) // self.config.batch_size)
-
-    def epoch(self, generator: torch.Generator) -> Iterator[Batch]:
-        """Every slice about once, in a new order, each changed in a new way."""
-        order = torch.randperm(len(self.images), generator=generator)
-        for first in range(0, self.steps_per_epoch * self.config.batch_size, self.config.batch_size):
-            chosen = order[first : first + self.config.batch_size]
-            images, masks = random_windows(
-                self.images[chosen], self.masks[chosen], self.centres[chosen], self.config.augmentation, generator
-            )
-            yield images.contiguous(memory_format=torch.channels_last), masks
-
-    def validation(self) -> Iterator[Batch]:
-        """Nothing: the length of the training is fixed, so that no patient is used to choose it."""
-        return iter(())
+    def batch(self, rows: Tensor, generator: torch.Generator) -> Batch:
+        """Images (N, 1, H, W) and masks (N, H, W), each slice changed in its own way."""
+        images, masks = random_windows(
+            self.images[rows], self.masks[rows], self.centres[rows], self.config.augmentation, generator
+        )
+        return images.contiguous(memory_format=torch.channels_last), masks
 
 
-class VolumeSource:
+class VolumeSource(RowBatches):
     """Windows of whole volumes: images (N, 1, D, H, W) and masks (N, D, H, W); all slices of one change alike."""
 
     def __init__(self, volumes: Sequence[LabelledVolume], config: CineTraining, *, classes: int = 4) -> None:
@@ -119,23 +109,14 @@ class VolumeSource:
         masks = [prepared_mask(one.mask, one.spacing_mm, plan, classes=classes) for one in volumes]
         self.masks = [torch.from_numpy(mask) for mask in masks]
         self.centres = torch.stack([_centre(mask.amax(dim=0)) for mask in self.masks])
+        super().__init__(len(self.images), config.batch_size)
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Whole batches of an epoch."""
-        return max(1, len(self.images) // self.config.batch_size)
-
-    def epoch(self, generator: torch.Generator) -> Iterator[Batch]:
-        """Every volume about once, in a new order, each changed in a new way."""
-        order = torch.randperm(len(self.images), generator=generator).tolist()
-        for first in range(0, self.steps_per_epoch * self.config.batch_size, self.config.batch_size):
-            parts = [self._window(at, generator) for at in order[first : first + self.config.batch_size]]
-            images, masks = (torch.cat(one) for one in zip(*parts, strict=True))
-            yield images[:, None], masks
-
-    def validation(self) -> Iterator[Batch]:
-        """Nothing: the length of the training is fixed."""
-        return iter(())
+    def batch(self, rows: Tensor, generator: torch.Generator) -> Batch:
+        """Images and masks of the windows, each volume changed in its own way."""
+        images, masks = (
+            torch.cat(one) for one in zip(*[self._window(at, generator) for at in rows.tolist()], strict=True)
+        )
+        return images[:, None], masks
 
     def _window(self, at: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         image, mask, depth = self.images[at], self.masks[at], self.config.depth

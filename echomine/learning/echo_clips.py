@@ -1,6 +1,6 @@
 """Training of the clip network (CLAS, Wei 2020) on clips of which the first and the last frame are labelled."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from echomine.domain.errors import ConfigurationError, UsageError
 from echomine.learning.checkpoints import CheckpointFile
 from echomine.learning.clip_losses import motion_loss, segmentation_loss, shape_loss
+from echomine.learning.row_batches import RowBatches
 from echomine.learning.slice_augmentation import SliceAugmentation, random_windows
-from echomine.learning.training import Batch, ProgressCallback, TrainingPlan, fit
+from echomine.learning.training import Batch, ProgressCallback, TrainingPlan, fit, steps_after
 from echomine.models.segmentation.clip_unet import ClipUNet
 from echomine.models.segmentation.isensee import IsenseeUNet
 from echomine.synthetic.echo_clips import EchoClip
@@ -48,7 +49,7 @@ class ClipTraining:
             raise ConfigurationError(f"both stages need an epoch and a batch needs a clip, got {self}")
 
 
-class ClipSource:
+class ClipSource(RowBatches):
     """Clips as batches of changed windows: images (N, T, H, W), labels of the first and of the last frame."""
 
     def __init__(self, clips: Sequence[EchoClip], config: ClipTraining) -> None:
@@ -59,23 +60,14 @@ class ClipSource:
         packed = [clip.masks[0].astype(np.int64) + _PACKED * clip.masks[-1].astype(np.int64) for clip in clips]
         self.labels = [torch.from_numpy(one)[None] for one in packed]
         self.centres = torch.stack([(label[0] > 0).nonzero().float().mean(dim=0) for label in self.labels])
+        super().__init__(len(self.images), config.batch_size)
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Whole batches of an epoch."""
-        return max(1, len(self.images) // self.config.batch_size)
-
-    def epoch(self, generator: torch.Generator) -> Iterator[Batch]:
-        """Every clip about once, each changed in a new way."""
-        order = torch.randperm(len(self.images), generator=generator).tolist()
-        for first in range(0, self.steps_per_epoch * self.config.batch_size, self.config.batch_size):
-            parts = [self._window(at, generator) for at in order[first : first + self.config.batch_size]]
-            images, labels = (torch.cat(one) for one in zip(*parts, strict=True))
-            yield images, labels % _PACKED, labels // _PACKED
-
-    def validation(self) -> Iterator[Batch]:
-        """Nothing: the length of the training is fixed."""
-        return iter(())
+    def batch(self, rows: Tensor, generator: torch.Generator) -> Batch:
+        """Images and both labels of the windows, each clip changed in its own way."""
+        images, labels = (
+            torch.cat(one) for one in zip(*[self._window(at, generator) for at in rows.tolist()], strict=True)
+        )
+        return images, labels % _PACKED, labels // _PACKED
 
     def _window(self, at: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         centre = self.centres[at : at + 1]
@@ -120,16 +112,9 @@ def train_clip_network(
             plan,
             seed=seed + stage,
             checkpoint=checkpoints[stage] if checkpoints else None,
-            on_progress=_after(before, total, on_progress),
+            on_progress=steps_after(before, total, on_progress),
         )
     return network
-
-
-def _after(before: int, total: int, on_progress: ProgressCallback | None) -> ProgressCallback | None:
-    """Counts the steps of a stage after those of the stages before it."""
-    if on_progress is None:
-        return None
-    return lambda done, _: on_progress(before + done, total)
 
 
 def _appearance(network: nn.Module, batch: Batch) -> Tensor:

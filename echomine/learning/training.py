@@ -31,6 +31,7 @@ from echomine.learning.training_task import (
     TrainingPlan,
     TrainingSummary,
     TrainingTask,
+    steps_after,
 )
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "TrainingTask",
     "fit",
     "silence",
+    "steps_after",
 ]
 
 

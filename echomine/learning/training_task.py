@@ -27,6 +27,19 @@ Figures: TypeAlias = Mapping[str, float]
 LOSS = "loss"
 
 
+def steps_after(before: int, total: int, on_progress: ProgressCallback | None) -> ProgressCallback | None:
+    """Counts the steps of one stage of a training after those of the stages before it.
+
+    Args:
+        before: Steps of the stages before.
+        total: Steps of all stages.
+        on_progress: Told of the whole; None is told nothing.
+    """
+    if on_progress is None:
+        return None
+    return lambda done, _: on_progress(before + done, total)
+
+
 class BatchSource(Protocol):
     """Where the batches come from."""
 

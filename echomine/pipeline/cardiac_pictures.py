@@ -2,11 +2,13 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from echomine.cardiac.shape_measures import Region
 from echomine.cardiac.short_axis_anatomy import violation_places
 from echomine.pipeline.cardiac_result import Curve
 
@@ -24,6 +26,25 @@ NamedVolume = tuple[str, NDArray[np.float32], NDArray[np.uint8], tuple[float, ..
 """Name, (Z, Y, X) volume, its mask, spacing in mm."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnPlane:
+    """A picture to be shown with its mask.
+
+    Attributes:
+        title: Above it.
+        values: (Y, X) grey values.
+        mask: (Y, X) classes.
+        aspect: Height over width of a pixel.
+        wrong: (Y, X) where the mask violates anatomy; None where that is not judged.
+    """
+
+    title: str
+    values: NDArray[Any] = field(repr=False)
+    mask: NDArray[np.uint8] = field(repr=False)
+    aspect: float
+    wrong: Region | None = field(default=None, repr=False)
+
+
 def short_axis_png(instants: Sequence[NamedVolume]) -> bytes:
     """Slices of each instant with the outlines of the structures; violations filled in red."""
     from matplotlib.figure import Figure
@@ -35,20 +56,22 @@ def short_axis_png(instants: Sequence[NamedVolume]) -> bytes:
         for column, at in enumerate(slices):
             axes = figure.add_subplot(len(instants), COLUMNS, row * COLUMNS + column + 1)
             _draw(axes, volume[at][box], mask[at][box], spacing[1] / spacing[2])
-            _mark(axes, mask[at][box])
+            _mark(axes, np.any(list(violation_places(mask[at][box]).values()), axis=0))
             axes.set_title(f"{name} {at + 1}/{len(volume)}", fontsize=8, color=_INK)
     return _png(figure)
 
 
-def plane_png(pictures: Sequence[tuple[str, NDArray[Any], NDArray[np.uint8], float]]) -> bytes:
-    """Pictures beside each other with outlines: title, (Y, X) values, mask, height over width of a pixel."""
+def plane_png(planes: Sequence[DrawnPlane]) -> bytes:
+    """Pictures beside each other with the outlines of the structures; violations filled in red."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4 * len(pictures), 4), dpi=100, facecolor="white")
-    for at, (title, values, mask, aspect) in enumerate(pictures):
-        axes = figure.add_subplot(1, len(pictures), at + 1)
-        _draw(axes, values, mask, aspect)
-        axes.set_title(title, fontsize=9, color=_INK)
+    figure = Figure(figsize=(4 * len(planes), 4), dpi=100, facecolor="white")
+    for at, plane in enumerate(planes):
+        axes = figure.add_subplot(1, len(planes), at + 1)
+        _draw(axes, plane.values, plane.mask, plane.aspect)
+        if plane.wrong is not None:
+            _mark(axes, plane.wrong)
+        axes.set_title(plane.title, fontsize=9, color=_INK)
     return _png(figure)
 
 
@@ -90,8 +113,7 @@ def _draw(axes: "Axes", values: NDArray[Any], mask: NDArray[np.uint8], aspect: f
     axes.set_yticks([])
 
 
-def _mark(axes: "Axes", mask: NDArray[np.uint8]) -> None:
-    wrong = np.any(list(violation_places(mask).values()), axis=0)
+def _mark(axes: "Axes", wrong: Region) -> None:
     if wrong.any():
         axes.contourf(wrong, levels=[0.5, 1.5], colors=[_VIOLATION], alpha=0.8)
 

@@ -24,7 +24,7 @@ from echomine.cardiac.calcium_finder import find_calcium
 from echomine.cardiac.calcium_risk import risk_scheme
 from echomine.cardiac.ct_quality import check_scorable, ct_flags
 from echomine.pipeline.cardiac_models import CALCIUM, load_calcium_finder
-from echomine.pipeline.cardiac_pictures import plane_png
+from echomine.pipeline.cardiac_pictures import DrawnPlane, plane_png
 from echomine.pipeline.cardiac_result import CardiacResult, CardiacValue, Category
 from echomine.pipeline.quantify_mr import check_same_grid
 
@@ -189,7 +189,13 @@ def _written(scan: CtScan, mask: NDArray[np.uint8], out: Path) -> dict[str, str]
     shown = np.sort(np.argsort(amounts, kind="stable")[-SHOWN_SLICES:])
     aspect = scan.placement.spacing_mm[1] / scan.placement.spacing_mm[2]
     planes = [
-        (f"slice {at + 1}/{len(mask)}", np.clip(scan.values_hu[at], *WINDOW_HU), mask[at], aspect) for at in shown
+        DrawnPlane(
+            title=f"slice {at + 1}/{len(mask)}",
+            values=np.clip(scan.values_hu[at], *WINDOW_HU),
+            mask=mask[at],
+            aspect=aspect,
+        )
+        for at in shown
     ]
     write_bytes(picture, plane_png(planes))
     return {"mask": str(mask_path), "overlay": str(picture)}

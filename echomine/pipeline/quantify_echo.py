@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from echomine.archive.durable_files import write_bytes
 from echomine.archive.nifti_files import NiftiImage, read_nifti, write_nifti_mask
 from echomine.archive.volume_geometry import Placement, plane_placement
-from echomine.cardiac.apical_anatomy import APICAL_LIMITS, ApicalCriterion, apical_violations
+from echomine.cardiac.apical_anatomy import (
+    APICAL_LIMITS,
+    ApicalCriterion,
+    apical_violation_places,
+    apical_violations,
+)
 from echomine.cardiac.apical_guarantee import valid_apical
 from echomine.cardiac.apical_volumes import (
     FEWEST_PIXELS,
@@ -30,7 +35,7 @@ from echomine.cardiac.volumes import Flag, ejection_fraction_pct, touches_border
 from echomine.domain.errors import ItemError, Reason, UsageError
 from echomine.domain.structures import Apical
 from echomine.pipeline.cardiac_models import APICAL_CLIPS, APICAL_ECHO, load_echo_ensemble
-from echomine.pipeline.cardiac_pictures import curve_png, plane_png
+from echomine.pipeline.cardiac_pictures import DrawnPlane, curve_png, plane_png
 from echomine.pipeline.cardiac_result import AnatomyNote, CardiacResult, CardiacValue, Curve, unique_flags
 from echomine.pipeline.quantify_mr import check_same_grid, ef_categories
 
@@ -362,7 +367,13 @@ def _written(seen: Sequence[SeenView], curves: Sequence[Curve], out: Path) -> di
             write_nifti_mask(path, placement.stored(mask), image)
             files[path.name.removesuffix(".nii.gz")] = str(path)
     pictures = [
-        (f"{name} {instant}", frame.picture, frame.mask, view.spacing_mm[0] / view.spacing_mm[1])
+        DrawnPlane(
+            title=f"{name} {instant}",
+            values=frame.picture,
+            mask=frame.mask,
+            aspect=view.spacing_mm[0] / view.spacing_mm[1],
+            wrong=np.any(list(apical_violation_places(frame.mask).values()), axis=0),
+        )
         for name, view in zip(("A4C", "A2C"), seen, strict=False)
         for instant, frame in zip(("ED", "ES"), _pair(view), strict=True)
     ]

@@ -1,0 +1,44 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from echomine.cardiac.apical_anatomy import apical_violation_places
+from echomine.cardiac.short_axis_anatomy import ShortAxisCriterion, violation_places
+from echomine.pipeline.cardiac_pictures import DrawnPlane, plane_png, short_axis_png
+from echomine.synthetic.heart_shapes import HeartShape, draw_heart_shape
+
+
+def reddish(png):
+    """How many pixels have the colour of violations, over grey."""
+    pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+    return int(np.count_nonzero((pixels[..., 0] > 190) & (pixels[..., 1] < 90) & (pixels[..., 2] < 130)))
+
+
+def apical(*, hole):
+    mask = np.zeros((60, 50), np.uint8)
+    mask[5:40, 10:40], mask[10:40, 16:34], mask[40:55, 16:34] = 2, 1, 3
+    if hole:
+        mask[20:28, 22:28] = 0
+    return mask
+
+
+@pytest.mark.parametrize("hole", [False, True])
+def test_what_is_wrong_with_an_apical_mask_is_filled_in_red(hole):
+    mask = apical(hole=hole)
+    wrong = np.any(list(apical_violation_places(mask).values()), axis=0)
+    assert wrong.sum() == 48 * hole
+    plane = DrawnPlane(title="A4C ED", values=mask * 40.0, mask=mask, aspect=1.0, wrong=wrong)
+    assert (reddish(plane_png([plane])) > 200) is hole
+
+
+@pytest.mark.parametrize("hole", [False, True])
+def test_what_is_wrong_with_a_short_axis_mask_is_filled_in_red(hole):
+    plane = draw_heart_shape(HeartShape(cavity_mm=24, wall_mm=9), size=(64, 64), pixel_mm=2.0)
+    mask = np.stack([plane] * 3)
+    if hole:
+        mask[:, 30:34, 30:34] = 0
+    assert violation_places(mask[1])[ShortAxisCriterion.HOLES_LV].sum() == 16 * hole
+    picture = short_axis_png([("ed", mask * 100.0, mask, (8.0, 2.0, 2.0))])
+    assert (reddish(picture) > 100) is hole
