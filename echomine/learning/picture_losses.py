@@ -25,6 +25,14 @@ class LossName(StrEnum):
     FOCAL = "focal"
 
 
+class DiceOver(StrEnum):
+    """What overlap is taken of: all pixels of a batch together, or each picture, so that a small structure of one
+    counts as much as a large one of another."""
+
+    BATCH = "batch"
+    PICTURE = "picture"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossConfig:
     """Settings of the loss.
@@ -34,16 +42,20 @@ class LossConfig:
         class_weights: One weight a class, the background first where there is one; empty weighs alike.
         label_smoothing: Of the cross-entropy of classification.
         focal_gamma: Exponent of the focal loss.
+        dice_over: ``batch`` or ``picture``; see :class:`DiceOver`.
     """
 
     name: str = ""
     class_weights: tuple[float, ...] = ()
     label_smoothing: float = 0.0
     focal_gamma: float = 2.0
+    dice_over: str = DiceOver.BATCH
 
     def __post_init__(self) -> None:
         if self.name and self.name not in set(LossName):
             raise ConfigurationError(f"a loss is one of {', '.join(LossName)}, got {self.name!r}")
+        if self.dice_over not in set(DiceOver):
+            raise ConfigurationError(f"loss.dice_over is one of {', '.join(DiceOver)}, got {self.dice_over!r}")
 
 
 def make_loss(config: LossConfig, task: Task, classes: int) -> LogitLoss:
@@ -96,12 +108,13 @@ def _mask_loss(config: LossConfig, weights: Tensor | None) -> LogitLoss:
     if name is LossName.CROSS_ENTROPY:
         return lambda logits, labels: F.cross_entropy(logits.float(), labels.long(), _on(weights, logits))
     shared = {"to_onehot_y": True, "include_background": True}
+    together = config.dice_over == DiceOver.BATCH
     if name is LossName.FOCAL:
         loss = FocalLoss(use_softmax=True, gamma=config.focal_gamma, weight=weights, **shared)
     elif name is LossName.DICE:
-        loss = DiceLoss(softmax=True, batch=True, weight=weights, **shared)
+        loss = DiceLoss(softmax=True, batch=together, weight=weights, **shared)
     else:
-        loss = DiceCELoss(softmax=True, batch=True, weight=weights, **shared)
+        loss = DiceCELoss(softmax=True, batch=together, weight=weights, **shared)
 
     def on_maps(logits: Tensor, labels: Tensor) -> Tensor:
         value: Tensor = loss.to(logits.device)(logits.float(), labels[:, None].long())

@@ -121,9 +121,10 @@ def _draw_beats(
 ) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
     out, width = place
     for plan in plans:
-        beats = beats_of(config, seed, plan)
-        if not beats:
+        outlines = beats_of(config, seed, plan)
+        if outlines is None or not outlines.beats:
             continue
+        beats = outlines.beats
         drawn = draw_image(config, seed, plan)
         strip = _strip(drawn)
         size = (round(strip.shape[0] * width / strip.shape[1]), width)
@@ -131,8 +132,8 @@ def _draw_beats(
         small = Image.fromarray(strip).resize((size[1], size[0]), Image.Resampling.BOX)
         write_bytes(out / "images" / name, png_of(np.asarray(small)))
         objects = _objects(beats, strip.shape[:2], size)
-        envelope = np.any(objects.masks, axis=0).astype(np.uint8)
-        write_bytes(out / "masks" / name, png_of(envelope))
+        envelope = _shrunk(outlines.envelope, size)
+        write_bytes(out / "masks" / name, png_of(envelope.astype(np.uint8)))
         patient = drawn.exam.patient.patient_id
         row = {"name": name, "patient": patient, "split": split_of(patient).value, "objects": objects}
         yield tuple(beat.shape.value for beat in beats), row

@@ -11,6 +11,7 @@ from echomine.synthetic.beats import diastolic_jet_span_s, systolic_jet_span_s
 from echomine.synthetic.flows import Columns, Scene, forward_velocity, jet_velocity
 from echomine.synthetic.physics import SEMILUNAR, ValveState
 from echomine.synthetic.settings import DisplaySettings
+from echomine.synthetic.spectrum import Levels
 
 Mask = npt.NDArray[np.bool_]
 
@@ -20,6 +21,14 @@ _LEAST_SHARE = 0.4
 _LEAST_SIDE_PX = 4
 _LEAST_HEIGHT_SHARE = 0.06
 _CLEAR_DB = 8.0
+_EDGE_DB = 3.0
+"""Twice the power of what is there without the flow: less drowns in the speckle, which scatters by 4 dB."""
+
+_EDGE_PART = 0.85
+"""Where a flow is looked at, as a part of its envelope: just inside the edge that is to be drawn."""
+
+_SEEN_SHARE = 0.75
+"""Share of the columns of a beat at half of its peak or more whose edge must be seen; others can be drawn between."""
 
 
 class FlowShape(StrEnum):
@@ -60,12 +69,45 @@ def flow_objects(state: ValveState, scene: Scene, settings: DisplaySettings) -> 
     return tuple(sorted(found, key=lambda one: one.box))
 
 
-def is_hard_to_see(state: ValveState, settings: DisplaySettings, beats: Sequence[FlowObject]) -> bool:
-    """Whether nobody could outline the flows: a jet hardly above the noise, or a beat lower than 6 % of the display."""
+def envelope_mask(state: ValveState, scene: Scene, settings: DisplaySettings) -> Mask:
+    """(H, W) everything between baseline and envelope of the flows, parts of beats at the edges of the display too."""
+    mask = _under_envelope(forward_velocity(state, scene), settings)
+    if state.jet is not None:
+        mask |= _under_envelope(jet_velocity(state.valve, state.jet, scene), settings)
+    return mask
+
+
+def is_hard_to_see(
+    state: ValveState, settings: DisplaySettings, beats: Sequence[FlowObject], contrast_db: Levels
+) -> bool:
+    """Whether nobody could outline the flows.
+
+    That is so if a jet is hardly above the noise, a beat is lower than 6 % of the display, or its edge does not stand
+    out from what else is there, such as the clutter around the baseline.
+
+    Args:
+        state: The valve.
+        settings: Of the display.
+        beats: On the display.
+        contrast_db: (H, W) of :func:`~echomine.synthetic.spectrum.contrast_db`.
+    """
     if state.jet is not None and state.jet.density_db < settings.noise_db + _CLEAR_DB:
         return True
     least = _LEAST_HEIGHT_SHARE * settings.layout.height
-    return any(beat.box[3] - beat.box[1] < least for beat in beats)
+    if any(beat.box[3] - beat.box[1] < least for beat in beats):
+        return True
+    return any(_seen_share(beat, settings.baseline_row, contrast_db) < _SEEN_SHARE for beat in beats)
+
+
+def _seen_share(beat: FlowObject, baseline_row: int, contrast_db: Levels) -> float:
+    """Share of the columns at half of the peak or more in which the edge of a beat stands out."""
+    columns = np.flatnonzero(beat.mask.any(axis=0))
+    heights = beat.mask[:, columns].sum(axis=0) - 1
+    high = heights >= 0.5 * heights.max()
+    side = -1 if beat.box[1] < baseline_row - (beat.box[3] - 1 - baseline_row) else 1
+    rows = baseline_row + side * np.rint(_EDGE_PART * heights[high]).astype(int)
+    seen = contrast_db[np.clip(rows, 0, contrast_db.shape[0] - 1), columns[high]] >= _EDGE_DB
+    return float(seen.mean())
 
 
 def _beats(

@@ -1,7 +1,7 @@
 """The flows that a display catches, one velocity and one level per column of the display."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -45,12 +45,14 @@ class Component:
         level_db: (W,) level relative to the forward flow; ``SILENT_DB`` where there is no flow.
         profile: How the velocities below the envelope are filled.
         slope_db: How much fainter a filled flow is at its envelope than at the baseline.
+        is_wanted: Whether it is a flow through the valve aimed at, not a mirror image, neighbour, clutter or click.
     """
 
     velocity_mps: Columns
     level_db: Columns
     profile: Profile
     slope_db: int = 4
+    is_wanted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +125,7 @@ def display_components(
     neighbour = _neighbour(state.valve, scene, ripple, rng)
     reach_mps = rng.uniform(0.25, 0.7) if mode is DopplerMode.CW else rng.uniform(0.1, 0.3)
     return (
-        *flows,
+        *(replace(flow, is_wanted=True) for flow in flows),
         mirror,
         *((neighbour,) if contaminated else ()),
         *_clutter(scene, float(reach_mps), rng),

@@ -9,9 +9,10 @@ from echomine.domain.severity import is_disease
 from echomine.domain.vocabulary import Disease, DopplerMode, FlowKind
 from echomine.synthetic.beats import beats_over
 from echomine.synthetic.config import ArchiveConfig
-from echomine.synthetic.flow_objects import FlowObject, flow_objects, is_hard_to_see
+from echomine.synthetic.flow_objects import FlowObject, Mask, envelope_mask, flow_objects, is_hard_to_see
 from echomine.synthetic.flows import (
     RIGHT_HEART,
+    Component,
     Scene,
     display_components,
     forward_peak_mps,
@@ -24,7 +25,7 @@ from echomine.synthetic.plan import ImagePlan, exam_state
 from echomine.synthetic.randomness import Stream, generator
 from echomine.synthetic.screen import screen_pixels
 from echomine.synthetic.settings import DisplaySettings, choose_settings
-from echomine.synthetic.spectrum import Pixels, spectral_pixels
+from echomine.synthetic.spectrum import Pixels, contrast_db, spectral_pixels
 
 _SECTOR_DEPTH_CM = 16.0
 
@@ -48,6 +49,19 @@ class DrawnImage:
     regions: tuple[UltrasoundRegion, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowOutlines:
+    """What is to be outlined on a display.
+
+    Attributes:
+        beats: Each beat of which enough is shown.
+        envelope: (H, W) all between baseline and envelope, parts of beats too.
+    """
+
+    beats: tuple[FlowObject, ...]
+    envelope: Mask
+
+
 def draw_image(config: ArchiveConfig, seed: int, plan: ImagePlan) -> DrawnImage:
     """Draw one image; it depends on the seed and the plan's indices alone."""
     return draw_exam_image(config, seed, plan, exam_state(config, seed, plan.exam))
@@ -58,8 +72,7 @@ def draw_exam_image(config: ArchiveConfig, seed: int, plan: ImagePlan, exam: Exa
     rng = generator(seed, Stream.IMAGE, plan.image_index)
     state = exam.valves[plan.valve]
     settings, scene = _settings_and_scene(config, plan, exam, rng)
-    contaminated = bool(rng.random() < config.contaminated_share)
-    components = display_components(state, scene, plan.mode, rng, contaminated=contaminated)
+    components = _components(config, plan, state, scene, rng)
     strip = spectral_pixels(components, settings, rng)
     levels = screen_pixels(strip, settings, scene, _notes(settings, rng), rng)
     return DrawnImage(plan=plan, exam=exam, settings=settings, levels=levels, regions=_regions(settings))
@@ -96,16 +109,21 @@ def true_flows(config: ArchiveConfig, seed: int, plan: ImagePlan) -> dict[Diseas
     return {disease: flow for disease, flow in found.items() if flow is not None}
 
 
-def beats_of(config: ArchiveConfig, seed: int, plan: ImagePlan) -> tuple[FlowObject, ...] | None:
-    """The beats on the display as objects; None where one is hard to see, or the display is pulsed.
+def beats_of(config: ArchiveConfig, seed: int, plan: ImagePlan) -> FlowOutlines | None:
+    """The beats on the display as objects, and its flows as one mask; None where one is hard to see, or it is pulsed.
 
-    The scene is made as :func:`draw_image` makes it, nothing is drawn.
+    Scene and flows are made as :func:`draw_image` makes them, nothing is drawn.
     """
-    exam = exam_state(config, seed, plan.exam)
+    if plan.mode is not DopplerMode.CW:
+        return None
+    exam, rng = exam_state(config, seed, plan.exam), generator(seed, Stream.IMAGE, plan.image_index)
     state = exam.valves[plan.valve]
-    settings, scene = _settings_and_scene(config, plan, exam, generator(seed, Stream.IMAGE, plan.image_index))
+    settings, scene = _settings_and_scene(config, plan, exam, rng)
+    contrast = contrast_db(_components(config, plan, state, scene, rng), settings)
     beats = flow_objects(state, scene, settings)
-    return None if plan.mode is not DopplerMode.CW or is_hard_to_see(state, settings, beats) else beats
+    if is_hard_to_see(state, settings, beats, contrast):
+        return None
+    return FlowOutlines(beats=beats, envelope=envelope_mask(state, scene, settings))
 
 
 def view_of(plan: ImagePlan, exam: ExamState) -> View:
@@ -118,6 +136,13 @@ def view_of(plan: ImagePlan, exam: ExamState) -> View:
     else:
         flow = FlowKind.NORMAL
     return View(image_id=plan.sop_uid, valve=plan.valve, flow=flow)
+
+
+def _components(
+    config: ArchiveConfig, plan: ImagePlan, state: ValveState, scene: Scene, rng: np.random.Generator
+) -> tuple[Component, ...]:
+    contaminated = bool(rng.random() < config.contaminated_share)
+    return display_components(state, scene, plan.mode, rng, contaminated=contaminated)
 
 
 def _settings_and_scene(

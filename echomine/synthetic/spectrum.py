@@ -41,9 +41,8 @@ _WALL_FILTER_DB = 22.0
 def spectral_pixels(components: Sequence[Component], settings: DisplaySettings, rng: np.random.Generator) -> Pixels:
     """(H, W) grey levels 0..``SIGNAL_TOP`` of the display, without any overlay."""
     layout = settings.layout
-    rows = np.arange(layout.height, dtype=np.float64)
-    velocity = ((settings.baseline_row - rows) * settings.mps_per_px).astype(np.float32)
-    levels = np.full((layout.height, layout.width), settings.noise_db, dtype=np.float32)
+    velocity = _velocity_of_rows(settings)
+    levels = _noise_floor(settings)
     for component in components:
         rough = _rough(component, settings.hair, rng)
         _add(levels, velocity, rough)
@@ -55,6 +54,35 @@ def spectral_pixels(components: Sequence[Component], settings: DisplaySettings, 
     levels += _streaks(velocity, settings, rng)
     levels += _speckle((layout.height, layout.width), rng)
     return _to_grey(levels, settings)
+
+
+def contrast_db(components: Sequence[Component], settings: DisplaySettings) -> Levels:
+    """(H, W) levels by which the flows through the valve stand above everything else there, before speckle.
+
+    Levels below black and above white count as black and white, as nobody can tell them apart.
+    """
+    velocity = _velocity_of_rows(settings)
+    others = _noise_floor(settings)
+    for component in components:
+        if not component.is_wanted:
+            _add(others, velocity, component)
+    whole = others.copy()
+    for component in components:
+        if component.is_wanted:
+            _add(whole, velocity, component)
+    black = -_FORWARD_GREY * settings.range_db - settings.gain_db
+    shown, hidden = (np.clip(one, black, black + settings.range_db) for one in (whole, others))
+    stands_out: Levels = shown - hidden
+    return stands_out
+
+
+def _velocity_of_rows(settings: DisplaySettings) -> Levels:
+    rows = np.arange(settings.layout.height, dtype=np.float64)
+    return ((settings.baseline_row - rows) * settings.mps_per_px).astype(np.float32)
+
+
+def _noise_floor(settings: DisplaySettings) -> Levels:
+    return np.full((settings.layout.height, settings.layout.width), settings.noise_db, dtype=np.float32)
 
 
 def _streaks(velocity: Levels, settings: DisplaySettings, rng: np.random.Generator) -> Levels:
