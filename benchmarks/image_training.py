@@ -43,6 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--real", type=Path, help="folder of the real data; without it, synthetic rows alone")
     parser.add_argument("--only", default="", help="a word in the names of the rows")
+    parser.add_argument("--folds", type=int, nargs="+", help="only these folds of a cross-validation, numbered from 0")
     parser.add_argument("--out", type=Path, default=Path("image-training"))
     arguments = parser.parse_args()
     os.environ["ECHOMINE_REAL_DATA"] = str(arguments.real or "")
@@ -53,7 +54,7 @@ def main() -> None:
     rows = []
     for path in chosen:
         if _is_synthetic(path) or arguments.real:
-            rows.append(_row(path, arguments.out))
+            rows.append(_row(path, arguments.out, arguments.folds))
             print(_line(rows[-1]), flush=True)
     print(
         "\n"
@@ -74,29 +75,31 @@ def _draw(sets: Path) -> None:
             draw_training_set(kind, sets / kind, count=count, seed=seed)
 
 
-def _row(path: Path, out: Path) -> dict[str, Any]:
-    kept = out / "rows" / f"{path.stem}.json"
+def _row(path: Path, out: Path, folds: Sequence[int] | None = None) -> dict[str, Any]:
+    kept = out / "rows" / f"{'-'.join([path.stem, *map(str, folds or ())])}.json"
     if kept.exists():
         row: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
         return row
     file = read_training_file(path)
     try:
-        runs = [_run(out, one) for one in _folds(file)]
+        runs = [_run(out, one) for one in _folds(file, folds)]
     except EchomineError as error:
         return {"name": path.stem, "network": file.model.network.name, "failed": str(error)}
     row = {"name": path.stem, "network": file.model.network.name, "seeds": f"{file.split.seed}, {file.seed}"}
-    row |= runs[0] if len(runs) == 1 else _pooled(runs)
+    row |= _pooled(runs) if file.split.folds else runs[0]
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps({name: row[name] for name in row if name != "scored"}, indent=1), encoding="utf-8")
     return row
 
 
-def _folds(file: TrainingFile) -> list[TrainingFile]:
-    """The file, or one for each fold of its cross-validation."""
-    numbers = range(file.split.folds)
+def _folds(file: TrainingFile, chosen: Sequence[int] | None) -> list[TrainingFile]:
+    """The file, or one for each fold of its cross-validation, of all or of the chosen ones."""
+    numbers = [number for number in range(file.split.folds) if chosen is None or number in chosen]
+    if not file.split.folds:
+        return [file]
     return [
         replace(file, name=f"{file.name}_fold{number}", split=replace(file.split, fold=number)) for number in numbers
-    ] or [file]
+    ]
 
 
 def _run(out: Path, file: TrainingFile) -> dict[str, Any]:
@@ -137,7 +140,7 @@ def _pooled(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {
         "parameters": runs[0]["parameters"],
         "figures": figures | {"median": f"{np.nanmedian(table):.3f}"},
-        "test": f"{len(table)} of {len(set(groups.values()))} patients in {len(runs)} folds",
+        "test": f"{len(table)} of {len(set(groups.values()))} patients in {len(runs)} fold(s)",
         "minutes": round(sum(run["minutes"] for run in runs), 1),
         "processor_minutes": round(sum(run["processor_minutes"] for run in runs), 1),
     }

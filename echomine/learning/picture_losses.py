@@ -26,8 +26,11 @@ class LossName(StrEnum):
 
 
 class DiceOver(StrEnum):
-    """What overlap is taken of: all pixels of a batch together, or each picture, so that a small structure of one
-    counts as much as a large one of another."""
+    """What overlap is taken of.
+
+    All pixels of a batch together, or each picture, so that a small structure of one counts as much as a large one of
+    another.
+    """
 
     BATCH = "batch"
     PICTURE = "picture"

@@ -50,8 +50,9 @@ def draw_training_set(
     """Draw displays of patients who do not exist, cropped to the spectral display, split by patient.
 
     ``views``: an image folder, the class valve and flow; displays with a trace lesion, neither healthy nor ill, are
-    left out. ``beats``: a COCO file with box and mask of each beat, and ``masks`` of the envelope (value 1); displays
-    whose flow nobody could outline are left out.
+    left out. ``beats``: a COCO file with box and mask of each beat of which enough is shown, and ``masks`` of all that
+    lies under the envelope (value 1), parts of beats at the edges too; displays whose flow nobody could outline are
+    left out.
 
     Args:
         kind: What it teaches.

@@ -150,12 +150,12 @@ SMALL_DETECTOR = {
     "backbone": "resnet18_fpn",
     "norm": "group",
     "pyramid": 32,
-    "min_size": SIZE,
-    "max_size": SIZE,
+    "min_size": 32,
+    "max_size": 32,
     "hidden": 64,
     "rois": 32,
     "proposals": 50,
-    "anchor_sizes": [24],
+    "anchor_sizes": [16],
 }
 
 

@@ -22,6 +22,22 @@ def test_dice_and_cross_entropy_by_hand():
     assert float(both) == pytest.approx(by_hand + float(F.cross_entropy(LOGITS, LABELS)), abs=1e-4)
 
 
+def test_dice_over_pictures_counts_a_small_structure_as_much_as_a_large_one():
+    """One picture with 100 pixels of a structure, found; one with 4 pixels, missed: Dice 1 and 0, or 200 / 204."""
+    labels = torch.zeros(2, 20, 20, dtype=torch.long)
+    labels[0, :10, :10], labels[1, :2, :2] = 1, 1
+    drawn = labels.clone()
+    drawn[1] = 0
+    logits = 40.0 * F.one_hot(drawn, 2).permute(0, 3, 1, 2).float()
+    over_pictures, over_batch = (
+        float(make_loss(LossConfig(name="dice", dice_over=over), Task.SEGMENTATION, 2)(logits, labels))
+        for over in ("picture", "batch")
+    )
+    background = 1 - 2 * 396 / (396 + 400)
+    assert over_pictures == pytest.approx((0 + 1 + 0 + background) / 4, abs=1e-3)
+    assert over_batch == pytest.approx((1 - 200 / 204 + 1 - 2 * 696 / (696 + 700)) / 2, abs=1e-3)
+
+
 def test_the_focal_loss_of_classes_by_hand():
     """One picture whose class has probability 1/2: (1 - 1/2)^2 log 2."""
     loss = make_loss(LossConfig(name="focal"), Task.CLASSIFICATION, 2)
@@ -47,6 +63,8 @@ def test_weights_raise_the_cost_of_a_class():
 def test_losses_that_do_not_fit_are_refused():
     with pytest.raises(ConfigurationError, match="dice_ce"):
         LossConfig(name="hinge")
+    with pytest.raises(ConfigurationError, match="batch, picture"):
+        LossConfig(dice_over="epoch")
     with pytest.raises(ConfigurationError, match="for masks"):
         make_loss(LossConfig(name="dice"), Task.CLASSIFICATION, 2)
     with pytest.raises(ConfigurationError, match="background included"):
