@@ -50,11 +50,15 @@ class FileWork(Protocol[AnswerT]):
         ...
 
 
+def processors() -> int:
+    """How many processors this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # not everywhere
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
 def reading_processes() -> int:
     """How many processes read beside this one: one for each further processor, up to ``MOST_PROCESSES``."""
-    affinity = getattr(os, "sched_getaffinity", None)  # not everywhere
-    processors = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return min(processors - 1, MOST_PROCESSES)
+    return min(processors() - 1, MOST_PROCESSES)
 
 
 class ReadingPool:

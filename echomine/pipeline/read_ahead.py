@@ -6,7 +6,9 @@ from concurrent.futures import Future
 from itertools import chain, islice
 from typing import Generic, TypeVar
 
-from echomine.archive.reading_pool import FileWork, ReadingPool, reading_processes, shared_pool
+from threadpoolctl import threadpool_limits
+
+from echomine.archive.reading_pool import FileWork, ReadingPool, processors, reading_processes, shared_pool
 from echomine.archive.spectral_files import ImageFile
 
 AnswerT = TypeVar("AnswerT")
@@ -19,7 +21,11 @@ AHEAD = 8
 
 
 def answered(files: Iterable[ImageFile], work: FileWork[AnswerT]) -> Iterator[tuple[ImageFile, AnswerT]]:
-    """Each file with its answer, in the order given; answers do not depend on who worked them out."""
+    """Each file with its answer, in the order given; answers do not depend on who worked them out.
+
+    While other processes work too, numerical libraries use the processors that those leave in this one: threads of
+    theirs that wait by spinning would keep the others from work.
+    """
     stream = iter(files)
     first = list(islice(stream, FEW))
     everything = chain(first, stream)
@@ -32,6 +38,7 @@ def _ahead(
     files: Iterator[ImageFile], work: FileWork[AnswerT], pool: ReadingPool
 ) -> Iterator[tuple[ImageFile, AnswerT]]:
     waiting: deque[_Chunk[AnswerT]] = deque()
+    own_threads = threadpool_limits(max(1, processors() - reading_processes()))
     try:
         while chunk := list(islice(files, CHUNK)):
             waiting.append(_Chunk(chunk, work, pool))
@@ -40,6 +47,7 @@ def _ahead(
         while waiting:
             yield from _first_of(waiting)
     finally:
+        own_threads.restore_original_limits()
         for one in waiting:
             one.future.cancel()
 
