@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, grey_closing, grey_opening
 
 from echomine.doppler.envelope import Side, SideEnvelope
+from echomine.doppler.medians import median
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -96,7 +97,7 @@ def find_waves(envelope: SideEnvelope, mirrored: NDArray[np.bool_] | None = None
     if parting is None:
         return ()
     smooth = gaussian_filter1d(steady, SMOOTH_S / envelope.step_s, mode="nearest")
-    floor = float(np.median(steady[steady <= parting]))
+    floor = median(steady[steady <= parting])
     stretches = _stretches(smooth > parting, gap=round(GAP_S / envelope.step_s))
     longest, least = LONGEST_WAVE_S / envelope.step_s, LEAST_WAVE_S / envelope.step_s
     kept = [part for part in stretches if least <= part[1] - part[0] <= longest]
@@ -140,7 +141,7 @@ def _stretches(above: NDArray[np.bool_], *, gap: int) -> list[tuple[int, int]]:
 
 def _wave(envelope: SideEnvelope, smooth: Floats, steady: Floats, core: tuple[int, int], floor: float) -> Wave:
     first, last = core
-    peak = first + int(np.argmax(smooth[first:last]))
+    peak = first + int(smooth[first:last].argmax())
     height = float(smooth[peak])
     tail = round(LONGEST_TAIL_S / envelope.step_s)
     before = _foot(steady[max(first - tail, 0) : peak + 1][::-1], floor, envelope.step_s)
@@ -159,7 +160,7 @@ def _wave(envelope: SideEnvelope, smooth: Floats, steady: Floats, core: tuple[in
         profile_px=profile,
         floor_px=floor,
         level=float(envelope.level[peak]),
-        roughness=float(np.median(np.abs(envelope.edge_px[middle] - smooth[middle]))) / max(height, 1.0),
+        roughness=median(np.abs(envelope.edge_px[middle] - smooth[middle])) / max(height, 1.0),
         cut_left=bool(first <= tail and steady[: peak + 1].min() > CUT * height) or _blind(envelope, start),
         cut_right=bool(last + tail >= steady.size and steady[peak:].min() > CUT * height) or _blind(envelope, end),
         clipped=bool(envelope.clipped[middle].sum() * envelope.step_s > CLICK_S),
@@ -181,43 +182,50 @@ def _foot(course: Floats, floor: float, step_s: float) -> float:
     """
     height = float(course[0])
     low = max(FLANK * height, min(FLOOR_CLEARANCE * floor, HIGHEST_FOOT * height))
-    under = np.flatnonzero(course < low)
-    if under.size:
-        bottom = int(under[0])
+    under = course < low
+    bottom = int(under.argmax())
+    if under[bottom]:
         exact = bottom - (low - course[bottom]) / max(course[bottom - 1] - course[bottom], 1e-6)
     else:
-        bottom = int(np.argmin(course))
+        bottom = int(course.argmin())
         exact = float(bottom)
     window = max(1, round(SLOPE_S / step_s))
     if course.size <= window:
         return float(exact)
-    fall = course[:-window] - course[window:]
-    within = fall[: max(bottom - window + 1, 1)]
-    last = int(np.flatnonzero(within >= STEEP * within.max())[-1])
+    stretch = max(bottom - window + 1, 1)
+    within = course[:stretch] - course[window : window + stretch]
+    steepest = float(within.max())
+    last = int((within >= STEEP * steepest).nonzero()[0][-1])
     base = min(exact, float(last + window))
-    height_there = max(float(np.interp(base, np.arange(course.size), course)), low)
-    reach = height_there * window / max(float(within.max()), 1e-6)
+    height_there = max(_between(course, base), low)
+    reach = height_there * window / max(steepest, 1e-6)
     return float(min(base + min(reach, LONGEST_FOOT_S / step_s), course.size - 1.0))
+
+
+def _between(course: Floats, place: float) -> float:
+    """The course at a place within it, straight between its steps."""
+    left = min(int(place), course.size - 1)
+    right = min(left + 1, course.size - 1)
+    return float(course[left] + (course[right] - course[left]) * (place - left))
 
 
 def _profile(smooth: Floats, steps: NDArray[np.intp], feet: tuple[float, float], low: float) -> Floats:
     """Heights at the steps of a wave: as traced above ``low``, straight to the baseline below."""
     traced = smooth[steps]
-    above = np.flatnonzero(traced >= low)
-    profile = traced.copy()
-    if above.size == 0:
-        return profile
-    first, last = int(above[0]), int(above[-1])
-    rising = np.interp(steps[:first], [feet[0], steps[first]], [0.0, traced[first]])
-    falling = np.interp(steps[last + 1 :], [steps[last], feet[1]], [traced[last], 0.0])
-    profile[:first] = rising
-    profile[last + 1 :] = falling
-    return profile
+    above = traced >= low
+    if not above.any():
+        return traced
+    first, last = int(above.argmax()), above.size - 1 - int(above[::-1].argmax())
+    rise = traced[first] / max(steps[first] - feet[0], 1e-9)
+    fall = traced[last] / max(feet[1] - steps[last], 1e-9)
+    traced[:first] = (steps[:first] - feet[0]) * rise
+    traced[last + 1 :] = (feet[1] - steps[last + 1 :]) * fall
+    return traced
 
 
 def same_kind(waves: Sequence[Wave], *, share: float = 0.4) -> tuple[Wave, ...]:
     """The waves that are at least ``share`` times as high as the typical one."""
     if not waves:
         return ()
-    typical = float(np.median([wave.height_px for wave in waves]))
+    typical = median([wave.height_px for wave in waves])
     return tuple(wave for wave in waves if wave.height_px >= share * typical)

@@ -4,9 +4,10 @@ import math
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops
+from PIL import Image
 
 from echomine.domain.errors import ConfigurationError
 from echomine.domain.records import Calibration
@@ -159,8 +160,8 @@ def brightness(pixels: Pixels) -> Pixels:
     """(H, W) strongest channel of (H, W, 3); grey pixels (H, W) come back as they are."""
     if pixels.ndim == 2:
         return pixels
-    red, green, blue = Image.fromarray(np.ascontiguousarray(pixels)).split()
-    return np.asarray(ImageChops.lighter(ImageChops.lighter(red, green), blue))
+    red, green, blue = cv2.split(np.ascontiguousarray(pixels))
+    return np.asarray(cv2.max(cv2.max(red, green), blue), dtype=np.uint8)
 
 
 def _axis(*, offset: float, step: float, source: int, target: int) -> _Axis | None:

@@ -8,7 +8,7 @@ which the background of their row holds, do not stop it.
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ from scipy.ndimage import median_filter
 
 from echomine.domain.errors import ConfigurationError, MeasurementError
 from echomine.doppler.display import Pixels, brightness
+from echomine.doppler.medians import median, median_level
 
 Floats: TypeAlias = NDArray[np.float32]
 Mask: TypeAlias = NDArray[np.bool_]
@@ -124,7 +125,7 @@ class _Ground:
 
 def on_dark(pixels: Pixels) -> Pixels:
     """The display with bright flow on a dark ground: turned over when more than half of it is bright."""
-    return 255 - pixels if float(np.median(pixels[::4, ::4])) > BRIGHT_GROUND else pixels
+    return 255 - pixels if median_level(pixels[::4, ::4]) > BRIGHT_GROUND else pixels
 
 
 def trace_envelopes(
@@ -155,22 +156,23 @@ def trace_envelopes(
     step_px = max(1, round(config.column_s / s_per_px))
     pooled = _pooled(filled(grey, overlay), step_px)
     step_s = step_px * s_per_px
-    hidden = None if overlay is None else _pooled(overlay.astype(np.float32), step_px)
     found = []
     for side in Side:
         rows, offset = _rows_of(pooled, side, baseline_y, config.baseline_gap_px)
         if rows.shape[0] >= LEAST_ROWS:
             envelope = _side_envelope(rows, offset, side, (step_px, step_s), config)
-            if hidden is not None:
-                envelope = _blinded(envelope, _rows_of(hidden, side, baseline_y, config.baseline_gap_px)[0])
+            if overlay is not None:
+                envelope = _blinded(envelope, _rows_of(overlay, side, baseline_y, config.baseline_gap_px)[0])
             found.append(envelope)
     return tuple(found)
 
 
-def _blinded(envelope: SideEnvelope, hidden: Floats) -> SideEnvelope:
+def _blinded(envelope: SideEnvelope, hidden: Mask) -> SideEnvelope:
     """The envelope without an edge where print hides much more of the side than along the rest of it."""
-    cover = hidden.mean(axis=0)
-    blind = cover > np.median(cover) + BLINDING_COVER
+    steps, step_px = envelope.edge_px.size, envelope.step_px
+    count = cv2.reduce(hidden.view(np.uint8), 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0, : steps * step_px]
+    cover = count.reshape(steps, step_px).sum(axis=1).astype(np.float32) / np.float32(hidden.shape[0] * step_px)
+    blind = cover > np.float32(median(cover)) + np.float32(BLINDING_COVER)
     return replace(envelope, edge_px=np.where(blind, 0, envelope.edge_px).astype(np.float32), blind=blind)
 
 
@@ -194,7 +196,9 @@ def filled(grey: Pixels, overlay: Mask | None) -> Floats:
         missing = count[bare] == 0
         light[bare] = np.where(missing, _sums(known[bare], width), light[bare])
         count[bare] = np.where(missing, _sums(keep[bare], width), count[bare])
-    out[rows] = np.where(hidden, light / np.maximum(count, 1), out[rows])
+    places = np.flatnonzero(hidden)
+    across = hidden.shape[1]
+    out[rows[places // across], places % across] = light.ravel()[places] / np.maximum(count.ravel()[places], 1)
     return _with_rows_joined(out, rows[keep.mean(axis=1) < FEWEST_KEPT])
 
 
@@ -231,7 +235,7 @@ def _pooled(grey: Floats, step_px: int) -> Floats:
     return np.asarray(pooled, dtype=np.float32)
 
 
-def _rows_of(pooled: Floats, side: Side, baseline_y: float, gap_px: int) -> tuple[Floats, float]:
+def _rows_of(pooled: NDArray[Any], side: Side, baseline_y: float, gap_px: int) -> tuple[NDArray[Any], float]:
     """The rows of a side, the nearest to the baseline first, and the distance of the inner edge of the first one."""
     if side is Side.ABOVE:
         last = int(np.ceil(baseline_y)) - gap_px
@@ -291,10 +295,13 @@ def _threshold(level: Floats, noise: float, config: EnvelopeConfig) -> Floats:
 
 def _row_quantile(rows: Floats, share: float) -> Floats:
     """(N,) that quantile of each row, between two values in proportion; a sort of short rows beats a partition."""
-    ordered = np.sort(rows, axis=1)
-    place = share * (rows.shape[1] - 1)
+    return _quantile_of_sorted(np.sort(rows, axis=1), share)
+
+
+def _quantile_of_sorted(ordered: Floats, share: float) -> Floats:
+    place = share * (ordered.shape[1] - 1)
     low = int(place)
-    high = min(low + 1, rows.shape[1] - 1)
+    high = min(low + 1, ordered.shape[1] - 1)
     part = np.float32(place - low)
     return np.asarray(ordered[:, low] + part * (ordered[:, high] - ordered[:, low]), dtype=np.float32)
 
@@ -335,13 +342,14 @@ def _jet_level(total: Floats, edge: Floats, window: float) -> tuple[Floats, Floa
 def _background(smooth: Floats, edge: Floats, before: Floats) -> tuple[Floats, float]:
     """(N,) mean level of each row where it lies beyond the edge, and the spread there."""
     beyond = np.arange(smooth.shape[0], dtype=np.float32)[:, None] > (_BEYOND * edge + 6)[None, :]
-    count = beyond.sum(axis=1)
+    count = np.count_nonzero(beyond, axis=1)
     known = count > 0.1 * smooth.shape[1]
     if not known.any():
         return before, 0.0
-    mean = np.where(beyond, smooth, 0).sum(axis=1) / np.maximum(count, 1)
+    mean = (smooth * beyond).sum(axis=1) / np.maximum(count, 1)
     rows = np.arange(smooth.shape[0])
     background = np.interp(rows, rows[known], mean[known]).astype(np.float32)
-    residual = (smooth - background[:, None])[beyond][::NOISE_SAMPLING]
-    middle, high = np.percentile(residual, (50, 84))
-    return background, float(high - middle)
+    places = np.flatnonzero(beyond)[::NOISE_SAMPLING]
+    residual = np.sort(smooth.ravel()[places] - background[places // smooth.shape[1]])[None]
+    middle, high = (float(_quantile_of_sorted(residual, share)[0]) for share in (0.5, 0.84))
+    return background, high - middle

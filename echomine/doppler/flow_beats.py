@@ -12,7 +12,7 @@ from echomine.domain.errors import MeasurementError
 from echomine.domain.records import Calibration
 from echomine.doppler.beats import Floats, Wave
 from echomine.doppler.envelope import Side, SideEnvelope
-from echomine.doppler.haemodynamics import deceleration_mps2, mean_gradient_mmhg, pressure_half_time_ms, vti_cm
+from echomine.doppler.haemodynamics import Decay, decay_of, mean_gradient_mmhg, vti_cm
 
 LONGEST_DIASTASIS_S = 0.35
 """An atrial wave follows an early one within this time; the next early wave comes after systole, which is longer."""
@@ -164,7 +164,7 @@ def measure_beat(
     times = course.steps * envelope.step_s
     sign = -1.0 if envelope.side is Side.ABOVE else 1.0
     velocity = course.heights_px * abs(calibration.mps_per_px) if calibration else None
-    decay = _decay(course, highest, envelope.step_s) if _decays(envelope, calibration) else slice(0)
+    decay = _decay(course, highest, envelope.step_s) if _decays(envelope, calibration) else None
     return FlowBeat(
         x_start=envelope.column(group[0].start),
         x_end=envelope.column(group[-1].end),
@@ -175,8 +175,8 @@ def measure_beat(
         vmax_mps=highest.height_px * abs(calibration.mps_per_px) if calibration else None,
         mean_gradient_mmhg=mean_gradient_mmhg(velocity, times) if velocity is not None else None,
         vti_cm=vti_cm(velocity, times) if velocity is not None else None,
-        pht_ms=_half_time(course.heights_px[decay], times[decay], highest.peak * envelope.step_s),
-        deceleration_mps2=_slope(velocity[decay], times[decay]) if velocity is not None else None,
+        pht_ms=_half_time(decay, highest.peak * envelope.step_s) if decay else None,
+        deceleration_mps2=-decay.slope * abs(calibration.mps_per_px) if decay and calibration else None,
         confidence=_confidence(highest, envelope.noise, strongest_level),
         clipped=any(wave.clipped for wave in group),
         outline=np.column_stack([envelope.x0 + course.steps * envelope.step_px, baseline_y + sign * course.heights_px]),
@@ -200,7 +200,16 @@ def _course(group: Sequence[Wave]) -> _Course:
     return _Course(steps=np.concatenate(steps), heights_px=np.concatenate(heights))
 
 
-def _decay(course: _Course, wave: Wave, step_s: float) -> slice:
+def _decay(course: _Course, wave: Wave, step_s: float) -> Decay | None:
+    """The line, in rows a second, through the stretch from the peak on along which the velocity falls steadily."""
+    along = _falling(course, wave, step_s)
+    try:
+        return decay_of(course.heights_px[along], course.steps[along] * step_s)
+    except MeasurementError:
+        return None
+
+
+def _falling(course: _Course, wave: Wave, step_s: float) -> slice:
     """The stretch of a beat from its peak on along which the velocity falls steadily."""
     heights = course.heights_px
     peak = int(np.argmin(np.abs(course.steps - wave.peak)))
@@ -217,19 +226,12 @@ def _decay(course: _Course, wave: Wave, step_s: float) -> slice:
     return slice(peak + leave, peak + max(stop, leave))
 
 
-def _half_time(heights: Floats, times: Floats, peak_s: float) -> float | None:
+def _half_time(decay: Decay, peak_s: float) -> float | None:
     try:
-        value = pressure_half_time_ms(heights, times, peak_s=peak_s)
+        value = decay.half_time_ms(peak_s=peak_s)
     except MeasurementError:
         return None
     return value if value <= LONGEST_HALF_TIME_MS else None
-
-
-def _slope(velocity: Floats, times: Floats) -> float | None:
-    try:
-        return deceleration_mps2(velocity, times)
-    except MeasurementError:
-        return None
 
 
 def _confidence(wave: Wave, noise: float, strongest_level: float) -> Confidence:

@@ -12,10 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
-
 from echomine.domain.vocabulary import Disease, DopplerMode, Valve
 from echomine.doppler.flows import Flow
+from echomine.doppler.medians import median
 
 STENOTIC_OUTFLOW_MPS = 2.55
 """Below this speed, 2.5 when rounded to a tenth, an outflow is not that of a stenosis (EACVI/ASE 2017)."""
@@ -138,11 +137,11 @@ _VALVES: dict[_Kind, tuple[Valve, ...]] = {
 
 def _features(flow: Flow) -> dict[str, float]:
     beats = flow.trusted
-    duration_s = float(np.median([beat.duration_ms for beat in beats])) / 1000.0
+    duration_s = median([beat.duration_ms for beat in beats]) / 1000.0
     rate = min(max(60.0 / flow.interval_s, 40.0), 130.0) if flow.interval_s else 75.0
     found = {
         "excess_s": duration_s - (0.413 - 0.0016 * rate),
-        "peak_place": float(np.median([beat.acceleration_ms / max(beat.duration_ms, 1.0) for beat in beats])),
+        "peak_place": median([beat.acceleration_ms / max(beat.duration_ms, 1.0) for beat in beats]),
         "waves": float(flow.waves_per_beat),
     }
     if flow.mean_vmax_mps:

@@ -10,6 +10,7 @@ from echomine.domain.records import Calibration
 from echomine.doppler.beats import Wave, find_waves, same_kind
 from echomine.doppler.envelope import Side, SideEnvelope
 from echomine.doppler.flow_beats import Confidence, FlowBeat, group_by_cycle, measure_beat
+from echomine.doppler.medians import median
 
 MIRROR_OVERLAP = 0.7
 MIRROR_HEIGHT = 0.6
@@ -65,7 +66,7 @@ class Flow:
         if self.best is None:
             return Confidence.LOW
         lasting = np.array([beat.duration_ms for beat in self.trusted])
-        uneven = float(np.mean(np.abs(lasting / np.median(lasting) - 1))) > UNEVEN_DURATIONS
+        uneven = float(np.abs(lasting / median(lasting) - 1).mean()) > UNEVEN_DURATIONS
         return Confidence(max(self.best.confidence - uneven - self.seldom, Confidence.LOW))
 
     @property
@@ -92,7 +93,7 @@ class Flow:
     def pht_ms(self) -> float | None:
         """Median over the trusted beats of their pressure half-time."""
         values = [beat.pht_ms for beat in self.trusted if beat.pht_ms is not None]
-        return float(np.median(values)) if values else None
+        return median(values) if values else None
 
     def _mean(self, value_of: Callable[[FlowBeat], float | None]) -> float | None:
         values = [value for beat in self.trusted if (value := value_of(beat)) is not None]
@@ -171,6 +172,6 @@ def _flow(
         cut_beats=len(groups) - len(complete),
         waves_per_beat=2 if 2 * double > len(groups) else 1,
         strength=float(sum((wave.profile_px**2).sum() * wave.level for wave in waves)) * envelope.step_px,
-        interval_s=float(np.median(intervals)) if intervals.size else None,
+        interval_s=median(intervals) if intervals.size else None,
         irregular=bool(intervals.size > 1 and intervals.std() > IRREGULAR * intervals.mean()),
     )

@@ -6,12 +6,14 @@ References:
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from echomine.domain.errors import MeasurementError
+from echomine.doppler.medians import median
 
 Velocities: TypeAlias = NDArray[np.floating] | Sequence[float]
 
@@ -73,8 +75,7 @@ def deceleration_mps2(velocity_mps: Velocities, times_s: Velocities) -> float:
     Raises:
         MeasurementError: If there are fewer than five points.
     """
-    slope, _ = _decay_line(velocity_mps, times_s)
-    return -slope
+    return -decay_of(velocity_mps, times_s).slope
 
 
 def pressure_half_time_ms(velocity_mps: Velocities, times_s: Velocities, *, peak_s: float | None = None) -> float:
@@ -90,16 +91,46 @@ def pressure_half_time_ms(velocity_mps: Velocities, times_s: Velocities, *, peak
     Raises:
         MeasurementError: If there are fewer than five points, or the velocity does not fall.
     """
-    slope, first = _decay_line(velocity_mps, times_s)
-    peak = first if peak_s is None else first + slope * (peak_s - float(times_s[0]))
-    if slope >= 0 or peak <= 0:
-        raise MeasurementError("a pressure half-time needs a velocity that falls from its peak on")
-    return 1000.0 * HALF_TIME_FALL * peak / -slope
+    return decay_of(velocity_mps, times_s).half_time_ms(peak_s=peak_s)
 
 
-def _decay_line(velocity_mps: Velocities, times_s: Velocities) -> tuple[float, float]:
-    """Slope (m/s per s) and velocity at the first point of the line through a decay."""
-    velocity, times = _samples(velocity_mps, times_s)
+@dataclass(frozen=True, slots=True)
+class Decay:
+    """The line through the decay of a flow, in m/s or in any other unit of velocity.
+
+    Attributes:
+        start_s: Time of its first point.
+        first: Velocity there.
+        slope: Change a second, negative where the velocity falls.
+    """
+
+    start_s: float
+    first: float
+    slope: float
+
+    def half_time_ms(self, *, peak_s: float | None = None) -> float:
+        """As :func:`pressure_half_time_ms`.
+
+        Raises:
+            MeasurementError: If the velocity does not fall.
+        """
+        peak = self.first if peak_s is None else self.first + self.slope * (peak_s - self.start_s)
+        if self.slope >= 0 or peak <= 0:
+            raise MeasurementError("a pressure half-time needs a velocity that falls from its peak on")
+        return 1000.0 * HALF_TIME_FALL * peak / -self.slope
+
+
+def decay_of(velocity: Velocities, times_s: Velocities) -> Decay:
+    """The line through a decay by least squares, robust to a few points off it.
+
+    Args:
+        velocity: (T,) velocities in any unit; the sign is ignored.
+        times_s: (T,) ascending times in s.
+
+    Raises:
+        MeasurementError: If there are fewer than five points.
+    """
+    velocity, times = _samples(velocity, times_s)
     if velocity.size < _LEAST_DECAY_POINTS:
         raise MeasurementError(f"a decay needs {_LEAST_DECAY_POINTS} points or more, got {velocity.size}")
     since = times - times[0]
@@ -107,13 +138,13 @@ def _decay_line(velocity_mps: Velocities, times_s: Velocities) -> tuple[float, f
     slope, start = _line(since, velocity)
     for _ in range(3):
         residual = velocity - (start + slope * since)
-        spread = 1.4826 * float(np.median(np.abs(residual[keep] - np.median(residual[keep]))))
+        spread = 1.4826 * median(np.abs(residual[keep] - median(residual[keep])))
         near = np.abs(residual) <= max(2.5 * spread, 1e-6 + 0.01 * float(velocity.max()))
         if near.sum() < _LEAST_DECAY_POINTS or np.array_equal(near, keep):
             break
         keep = near
         slope, start = _line(since[keep], velocity[keep])
-    return slope, start
+    return Decay(start_s=float(times[0]), first=start, slope=slope)
 
 
 def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:

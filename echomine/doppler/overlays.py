@@ -1,6 +1,5 @@
 """What is drawn over a spectral display: text, ECG, calipers, lines. It is no signal, so an envelope leaves it out."""
 
-import itertools
 import math
 from collections.abc import Iterable
 
@@ -8,8 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from echomine.doppler.display import Pixels
+from echomine.doppler.display import Pixels, brightness
 from echomine.doppler.marks import Sheet, Strokes, Word, marks_of, pieces_of
+from echomine.doppler.medians import level_quantiles
 from echomine.doppler.region import Box
 
 Mask = NDArray[np.bool_]
@@ -46,8 +46,8 @@ def overlay_mask(pixels: Pixels, *, baseline_y: float | None = None, boxes: Iter
     Returns:
         (H, W), true where the pixel is not signal.
     """
-    grey = _strongest(pixels)
-    mask = _coloured(pixels) | _print(grey) | _glyphs(grey)
+    grey = np.ascontiguousarray(brightness(pixels))
+    mask = _coloured(pixels, grey) | _print(grey) | _glyphs(grey)
     mask |= _level_lines(grey, baseline_y)
     mask |= _trace(grey, mask)
     for x0, y0, x1, y1 in boxes:
@@ -55,18 +55,10 @@ def overlay_mask(pixels: Pixels, *, baseline_y: float | None = None, boxes: Iter
     return mask
 
 
-def _strongest(pixels: Pixels) -> Pixels:
-    if pixels.ndim == 2:
-        return np.ascontiguousarray(pixels)
-    red, green, blue = (np.ascontiguousarray(pixels[..., place]) for place in range(3))
-    return np.asarray(cv2.max(cv2.max(red, green), blue), dtype=np.uint8)
-
-
-def _coloured(pixels: Pixels) -> Mask:
+def _coloured(pixels: Pixels, grey: Pixels) -> Mask:
     """Pixels of another hue than the display: green ECG, orange baseline, coloured calipers."""
     if pixels.ndim == 2:
         return np.zeros(pixels.shape, dtype=np.bool_)
-    grey = _strongest(pixels)
     lit = grey > 60
     if not lit.any():
         return np.zeros(grey.shape, dtype=np.bool_)
@@ -86,14 +78,12 @@ def _own_colour(colour: Pixels, grey: Pixels) -> NDArray[np.float64]:
         colour: (H, W, 3) brightness and the two differences of colour, 128 for grey.
         grey: (H, W) levels.
     """
-    sample, levels = colour[::3, ::3, 1:].reshape(-1, 2), grey[::3, ::3].ravel()
-    order = np.argsort(levels, kind="stable")
-    cuts = np.searchsorted(levels[order], np.arange(0, 257, 16))
-    medians = [
-        np.median(sample[order[first:last]], axis=0) if last - first > 20 else np.full(2, 128.0)
-        for first, last in itertools.pairwise(cuts)
-    ]
-    return np.repeat(np.array(medians), 16, axis=0)
+    bands = np.left_shift(grey[::3, ::3] >> 4, 8, dtype=np.intp)
+    hues = []
+    for place in (1, 2):
+        counts = np.bincount((bands + colour[::3, ::3, place]).ravel(), minlength=16 * 256).reshape(16, 256)
+        hues.append(np.where(counts.sum(axis=1) > 20, level_quantiles(counts, 0.5), 128.0))
+    return np.repeat(np.stack(hues, axis=1), 16, axis=0)
 
 
 def _print(grey: Pixels) -> Mask:

@@ -10,7 +10,7 @@ from echomine.domain.errors import ItemError
 from echomine.domain.records import Calibration
 from echomine.domain.vocabulary import CalibrationSource, Valve
 from echomine.doppler.axis import AxisProblemCode, AxisReading, TimeSource
-from echomine.doppler.display import Pixels, SpectralDisplay
+from echomine.doppler.display import Pixels, SpectralDisplay, brightness
 from echomine.doppler.envelope import on_dark
 from echomine.doppler.flow_beats import FlowBeat
 from echomine.doppler.flow_kinds import RecognisedFlow
@@ -134,7 +134,7 @@ def _read(display: SpectralDisplay, valve: Valve | None) -> DisplayReading:
     display = replace(display, pixels=on_dark(display.pixels))
     scale = display.calibration
     overlay = overlay_mask(display.pixels, baseline_y=scale.baseline_y if scale else None)
-    return read_display(display, overlay=overlay, valve=valve)
+    return read_display(replace(display, pixels=brightness(display.pixels)), overlay=overlay, valve=valve)
 
 
 def _without_times(reading: DisplayReading, axis: AxisReading) -> DisplayReading:
