@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial.distance import cdist
 
 from echomine.cardiac.shape_measures import (
     CORNERS_TOUCH,
@@ -140,9 +141,7 @@ def _width_ratio(lv: Region, muscle: Region, spacing: tuple[float, ...]) -> floa
     if not lv.any() or not muscle.any():
         return 0.0
     corners = outline_mm(lv, spacing)
-    chord = max(
-        float(np.linalg.norm(corners - corner, axis=1).max()) for corner in corners[:: max(1, len(corners) // 64)]
-    )
+    chord = float(cdist(corners[:: max(1, len(corners) // 64)], corners).max())
     outline = outline_mm(muscle, spacing)
     length = float(np.linalg.norm(np.diff(outline, axis=0), axis=1).sum()) / 2
     return (area_mm2(lv, spacing) / chord) / (area_mm2(muscle, spacing) / length)

@@ -18,7 +18,8 @@ CORNERS_TOUCH = np.ones((3, 3), dtype=bool)
 
 def enclosed(region: Region) -> Region:
     """Pixels outside a region that cannot reach the border without crossing it."""
-    holes: Region = ndimage.binary_fill_holes(region) & ~region
+    outside, _ = ndimage.label(~np.pad(region, 1))
+    holes: Region = ((outside > 0) & (outside != outside[0, 0]))[1:-1, 1:-1]
     return holes
 
 

@@ -49,8 +49,8 @@ def test_corrupted_masks_have_no_violation():
 
 
 @pytest.mark.slow
-def test_a_thousand_corrupted_masks_have_no_violation():
-    assert sum(map(len, _guaranteed(1000, 2).values())) == 1000
+def test_hundreds_of_corrupted_masks_have_no_violation():
+    assert sum(map(len, _guaranteed(400, 2).values())) == 400
 
 
 def test_a_ventricle_without_a_wall_gets_one_and_an_empty_mask_stays_empty():
