@@ -1,13 +1,17 @@
 """Silence while foreign files are read: decoders warn with values of the file in the text, names among them."""
 
+import logging
 import threading
 import warnings
 from types import TracebackType
 from typing import Self
 
+NIBABEL = logging.getLogger("nibabel.global")
+"""Writes to the screen by itself what it finds odd in a header; we say what is wrong with a file ourselves."""
+
 
 class QuietReading:
-    """Ignores warnings while any thread is inside, and restores the filters when the last one leaves.
+    """Ignores warnings and nibabel's log while any thread is inside; the last one that leaves lets them through again.
 
     ``warnings.catch_warnings`` alone would mix up the filters when threads overlap.
     """
@@ -15,6 +19,7 @@ class QuietReading:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._inside = 0
+        self._level = NIBABEL.level
         self._caught = warnings.catch_warnings()
 
     def __enter__(self) -> Self:
@@ -24,6 +29,8 @@ class QuietReading:
                 self._caught = warnings.catch_warnings()
                 self._caught.__enter__()
                 warnings.simplefilter("ignore")
+                self._level = NIBABEL.level
+                NIBABEL.setLevel(logging.CRITICAL + 1)
             self._inside += 1
         return self
 
@@ -35,6 +42,7 @@ class QuietReading:
             self._inside -= 1
             if self._inside == 0:
                 self._caught.__exit__(kind, value, trace)
+                NIBABEL.setLevel(self._level)
 
 
 QUIET = QuietReading()

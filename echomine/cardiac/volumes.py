@@ -58,6 +58,13 @@ FLAG_SENTENCES: dict[Flag, str] = {
 }
 
 
+_ABSENT = {
+    Flag.ABSENT_LV: ShortAxis.LV,
+    Flag.ABSENT_RV: ShortAxis.RV,
+    Flag.ABSENT_MYOCARDIUM: ShortAxis.MYOCARDIUM,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CineVolumes:
     """What two short-axis masks say; None where a structure is absent or nothing can be computed.
@@ -176,25 +183,26 @@ def _ejection(edv_ml: float | None, esv_ml: float | None) -> float | None:
     return None if edv_ml is None or esv_ml is None else ejection_fraction_pct(edv_ml, esv_ml)
 
 
+def mask_flags(mask: NDArray[Any]) -> tuple[Flag, ...]:
+    """Doubts about the mask (Z, Y, X) of one instant: structures that are absent, or that the border cuts."""
+    shown = set(np.unique(mask).tolist())
+    absent = [flag for flag, label in _ABSENT.items() if int(label) not in shown]
+    return (*absent, *((Flag.CUT_AT_BORDER,) if touches_border(mask) else ()))
+
+
 def _flags(
     diastole: NDArray[Any],
     systole: NDArray[Any],
     ed: dict[ShortAxis, float | None],
     es: dict[ShortAxis, float | None],
 ) -> tuple[Flag, ...]:
-    absent = {
-        Flag.ABSENT_LV: ShortAxis.LV,
-        Flag.ABSENT_RV: ShortAxis.RV,
-        Flag.ABSENT_MYOCARDIUM: ShortAxis.MYOCARDIUM,
-    }
-    found = [flag for flag, label in absent.items() if ed[label] is None or es[label] is None]
+    of_either = {*mask_flags(diastole), *mask_flags(systole)}
+    found = [flag for flag in _ABSENT if flag in of_either]
     if np.array_equal(diastole, systole):
         found.append(Flag.SAME_INSTANT)
     if (es[ShortAxis.LV] or 0.0) > (ed[ShortAxis.LV] or 0.0):
         found.append(Flag.INSTANTS_SWAPPED)
-    if any(touches_border(mask) for mask in (diastole, systole)):
-        found.append(Flag.CUT_AT_BORDER)
-    return tuple(found)
+    return (*found, *((Flag.CUT_AT_BORDER,) if Flag.CUT_AT_BORDER in of_either else ()))
 
 
 def touches_border(mask: NDArray[Any]) -> bool:

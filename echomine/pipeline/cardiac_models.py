@@ -7,6 +7,7 @@ from echomine.archive.workspace import Workspace
 from echomine.domain.errors import ArtifactError, UsageError
 
 if TYPE_CHECKING:
+    from echomine.archive.artifacts import ArtifactStore, Generation
     from echomine.cardiac.anatomical_guarantee import ValidShapes
     from echomine.cardiac.calcium_finder import CalciumFinder
     from echomine.cardiac.ensemble import SliceEnsemble
@@ -31,7 +32,7 @@ def load_ensemble(workspace: Path, kind: str, generation: str = "") -> "SliceEns
             f"there are no networks for {word} in {workspace}; train them with `echomine cardiac train {word} --data "
             "FOLDER`, or score a mask with --mask"
         )
-    found = store.load(kind, generation or None)
+    found = _loaded(store, kind, generation)
     return ensemble_from_files(found.files, generation=found.generation_id)
 
 
@@ -84,7 +85,7 @@ def load_calcium_finder(workspace: Path, generation: str = "") -> "CalciumFinder
             f"there are no networks that tell calcium from bone in {workspace}: train them with `echomine cardiac "
             "train calcium`, give a mask by site with --mask, or score every dense piece with --all-candidates"
         )
-    found = store.load(CALCIUM, generation or None)
+    found = _loaded(store, CALCIUM, generation)
     return finder_from_files(found.files, generation=found.generation_id)
 
 
@@ -94,3 +95,13 @@ def load_shapes(workspace: Path) -> "ValidShapes | None":
 
     store = Workspace.artifacts_of(workspace)
     return shapes_from_files(store.load(HEART_SHAPES).files) if store.current(HEART_SHAPES) else None
+
+
+def _loaded(store: "ArtifactStore", kind: str, generation: str) -> "Generation":
+    known = store.generations(kind)
+    if generation and generation not in known:
+        raise ArtifactError(
+            f"there is no generation {generation} of {kind}; there are {', '.join(known) or 'none'}, and the current "
+            "one is taken without --model"
+        )
+    return store.load(kind, generation or None)

@@ -1,12 +1,14 @@
 """Pictures of quantified scans: structures drawn over the image, violations marked, agreement plots."""
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from echomine.cardiac.shape_measures import Region
 from echomine.cardiac.short_axis_anatomy import violation_places
@@ -107,10 +109,17 @@ def _box(mask: NDArray[np.uint8]) -> tuple[slice, slice]:
 def _draw(axes: "Axes", values: NDArray[Any], mask: NDArray[np.uint8], aspect: float) -> None:
     low, high = np.quantile(values, [0.01, 0.995])
     axes.imshow(values, cmap="gray", vmin=low, vmax=max(high, low + 1e-6), aspect=aspect)
-    for label in np.unique(mask[mask > 0]):
+    for label in _outer_first(mask):
         axes.contour(mask == label, levels=[0.5], colors=[COLOURS[(label - 1) % len(COLOURS)]], linewidths=1.0)
     axes.set_xticks([])
     axes.set_yticks([])
+
+
+def _outer_first(mask: NDArray[np.uint8]) -> list[int]:
+    """Classes by the size of the box about them, so that outlines of what lies inside are drawn over outer ones."""
+    boxes = enumerate(ndimage.find_objects(mask), start=1)
+    sizes = {label: math.prod(part.stop - part.start for part in box) for label, box in boxes if box is not None}
+    return sorted(sizes, key=lambda label: -sizes[label])
 
 
 def _mark(axes: "Axes", wrong: Region) -> None:

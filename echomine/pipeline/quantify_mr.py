@@ -19,6 +19,7 @@ from echomine.cardiac.volumes import (
     CineVolumes,
     Flag,
     cine_volumes,
+    mask_flags,
     myocardial_mass_g,
     structure_volume_ml,
 )
@@ -203,7 +204,7 @@ def _checked(instant: Instant, shapes: ValidShapes | None, *, guarantee: bool) -
 def _values(instants: Sequence[Instant]) -> tuple[tuple[CardiacValue, ...], tuple[Flag, ...]]:
     spacing = instants[0].placement.spacing_mm
     if len(instants) == 1:
-        return _values_of_one(instants[0].mask, spacing), ()
+        return _values_of_one(instants[0].mask, spacing), mask_flags(instants[0].mask)
     ed, es = instants
     if not np.allclose(spacing, es.placement.spacing_mm, rtol=1e-3):
         raise ItemError(Reason.BAD_SPACING, "end diastole and end systole have different spacings")

@@ -69,6 +69,18 @@ def networks(tmp_path):
     return tmp_path / "workspace"
 
 
+def test_one_mr_volume_has_a_size_and_says_what_its_mask_lacks(mr_files, tmp_path):
+    one = {"scans": (mr_files["ed"],), "masks": (mr_files["ed_mask"],)}
+    result = _mr(mr_files, **one)
+    assert result.value("lv_volume") == pytest.approx(np.pi * 26**2 * 40 / 1000, rel=0.01)
+    assert result.flags == ()
+    mask = np.asarray(nibabel.load(mr_files["ed_mask"]).dataobj)
+    right_only = _save(tmp_path / "rv.nii.gz", np.where(mask == 1, mask, 0), (1.5, 1.5, 8))
+    result = _mr(mr_files, **(one | {"masks": (right_only,)}))
+    assert result.value("lv_volume") is None
+    assert result.flags == (Flag.ABSENT_LV, Flag.ABSENT_MYOCARDIUM)
+
+
 def test_mr_volumes_of_cylinders(mr_files):
     result = _mr(mr_files)
     assert result.value("lv_edv") == pytest.approx(np.pi * 26**2 * 40 / 1000, rel=0.01)

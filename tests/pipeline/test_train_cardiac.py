@@ -72,7 +72,7 @@ def test_networks_of_slices_and_of_volumes_measure_together(volumes, tmp_path):
     shares = [class_shares(one.networks, image, spacing, one.preparation, mirrors=False, turned=False) for one in both]
     assert [one.shape for one in shares] == [(4, 7, 40, 50)] * 2
     np.testing.assert_allclose([one.sum(axis=0) for one in shares], 1, atol=1e-5)
-    with pytest.raises(ArtifactError, match="missing"):
+    with pytest.raises(ArtifactError, match=f"there is no generation {'0' * 24} of cine_mr; there are {names[0]}"):
         load_mr_ensembles(workspace, "0" * 24)
 
 
