@@ -40,6 +40,9 @@ STEEP = 0.3
 SLOPE_S = 0.015
 LONGEST_TAIL_S = 0.05
 """A foot lies no farther than this from where the flow sinks into the slow signals."""
+SMEAR_S = 0.004
+"""How far flanks are traced outside of the flow: columns averaged over 17 ms, with an edge at a quarter of the level,
+show it from (1/2 - 1/4) x 17 ms before its onset to as long after its end."""
 CUT = 0.5
 """A wave is cut off when it is still at this part of its peak at the border of the display."""
 
@@ -144,11 +147,13 @@ def _wave(envelope: SideEnvelope, smooth: Floats, steady: Floats, core: tuple[in
     peak = first + int(smooth[first:last].argmax())
     height = float(smooth[peak])
     tail = round(LONGEST_TAIL_S / envelope.step_s)
-    before = _foot(steady[max(first - tail, 0) : peak + 1][::-1], floor, envelope.step_s)
-    after = _foot(steady[peak : last + tail], floor, envelope.step_s)
-    start, end = peak - before, peak + after
+    smear = SMEAR_S / envelope.step_s
+    before = _foot(steady[max(first - tail, 0) : peak + 1][::-1], floor, envelope.step_s) - smear
+    after = _foot(steady[peak : last + tail], floor, envelope.step_s) - smear
+    start, end = peak - max(before, 1.0), peak + max(after, 1.0)
     steps = np.arange(int(np.ceil(start)), int(np.floor(end)) + 1)
-    profile = _profile(smooth, steps, (start, end), max(FLOOR_CLEARANCE * floor, FLANK * height))
+    low = max(FLOOR_CLEARANCE * floor, FLANK * height)
+    profile = _profile(_narrowed(smooth, steps, smear), steps, (start, end), low)
     middle = slice(first, last)
     return Wave(
         side=envelope.side,
@@ -209,9 +214,14 @@ def _between(course: Floats, place: float) -> float:
     return float(course[left] + (course[right] - course[left]) * (place - left))
 
 
-def _profile(smooth: Floats, steps: NDArray[np.intp], feet: tuple[float, float], low: float) -> Floats:
+def _narrowed(course: Floats, steps: NDArray[np.intp], smear: float) -> Floats:
+    """The course at some steps without what averaging over time added to its flanks: the lower of both sides."""
+    places = np.arange(course.size)
+    return np.minimum(np.interp(steps - smear, places, course), np.interp(steps + smear, places, course))
+
+
+def _profile(traced: Floats, steps: NDArray[np.intp], feet: tuple[float, float], low: float) -> Floats:
     """Heights at the steps of a wave: as traced above ``low``, straight to the baseline below."""
-    traced = smooth[steps]
     above = traced >= low
     if not above.any():
         return traced
