@@ -11,15 +11,14 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d, grey_closing, grey_opening
+from scipy.ndimage import gaussian_filter1d
 
+from echomine.doppler.clicks import CLICK_S, closed, opened
 from echomine.doppler.envelope import Side, SideEnvelope
 from echomine.doppler.medians import median
 
 Floats: TypeAlias = NDArray[np.float64]
 
-CLICK_S = 0.03
-"""A spike shorter than this is a click of a valve, not a flow."""
 GAP_S = 0.04
 """A gap shorter than this does not part a wave in two."""
 SMOOTH_S = 0.01
@@ -43,6 +42,8 @@ LONGEST_TAIL_S = 0.05
 SMEAR_S = 0.004
 """How far flanks are traced outside of the flow: columns averaged over 17 ms, with an edge at a quarter of the level,
 show it from (1/2 - 1/4) x 17 ms before its onset to as long after its end."""
+RISE_AGAIN = 0.06
+"""A decay ends where the flow rises again by this part of the peak: the next wave."""
 CUT = 0.5
 """A wave is cut off when it is still at this part of its peak at the border of the display."""
 
@@ -126,8 +127,7 @@ def parting_height(edge: Floats) -> float | None:
 
 def _opened(edge: Floats, step_s: float) -> Floats:
     """The edge without spikes and without gaps too short for a flow."""
-    closed = grey_closing(edge, 2 * round(0.5 * CLICK_S / step_s) + 1, mode="nearest")
-    return np.asarray(grey_opening(closed, 2 * round(0.5 * CLICK_S / step_s) + 1, mode="nearest"), dtype=np.float64)
+    return np.asarray(opened(closed(edge, step_s), step_s), dtype=np.float64)
 
 
 def _stretches(above: NDArray[np.bool_], *, gap: int) -> list[tuple[int, int]]:
@@ -147,12 +147,13 @@ def _wave(envelope: SideEnvelope, smooth: Floats, steady: Floats, core: tuple[in
     peak = first + int(smooth[first:last].argmax())
     height = float(smooth[peak])
     tail = round(LONGEST_TAIL_S / envelope.step_s)
+    low = max(FLOOR_CLEARANCE * floor, FLANK * height)
+    tail_after = max(tail, _decay_beyond(smooth[peak:], last - peak, low))
     smear = SMEAR_S / envelope.step_s
     before = _foot(steady[max(first - tail, 0) : peak + 1][::-1], floor, envelope.step_s) - smear
-    after = _foot(steady[peak : last + tail], floor, envelope.step_s) - smear
+    after = _foot(steady[peak : last + tail_after], floor, envelope.step_s) - smear
     start, end = peak - max(before, 1.0), peak + max(after, 1.0)
     steps = np.arange(int(np.ceil(start)), int(np.floor(end)) + 1)
-    low = max(FLOOR_CLEARANCE * floor, FLANK * height)
     profile = _profile(_narrowed(smooth, steps, smear), steps, (start, end), low)
     middle = slice(first, last)
     return Wave(
@@ -170,6 +171,26 @@ def _wave(envelope: SideEnvelope, smooth: Floats, steady: Floats, core: tuple[in
         cut_right=bool(last + tail >= steady.size and steady[peak:].min() > CUT * height) or _blind(envelope, end),
         clipped=bool(envelope.clipped[middle].sum() * envelope.step_s > CLICK_S),
     )
+
+
+def _decay_beyond(course: Floats, parting: int, low: float) -> int:
+    """Steps for which a flow goes on falling after the parting height: a slow decay ends long after it.
+
+    No longer than the straight line from its peak through that height takes, and no farther than the next wave.
+
+    Args:
+        course: Heights from the peak on.
+        parting: Step at which it falls below the parting height.
+        low: Height of the slow signals, in which the flow ends.
+    """
+    beyond = course[parting:]
+    if not beyond.size:
+        return 0
+    over = (beyond < low) | (beyond > np.minimum.accumulate(beyond) + RISE_AGAIN * course[0])
+    stop = int(over.argmax()) if over.any() else beyond.size
+    fallen = float(course[0] - beyond[0])
+    straight = parting * max(float(beyond[0]) - low, 0.0) / max(fallen, 1e-6)
+    return int(min(stop, straight))
 
 
 def _blind(envelope: SideEnvelope, place: float) -> bool:
@@ -217,7 +238,8 @@ def _between(course: Floats, place: float) -> float:
 def _narrowed(course: Floats, steps: NDArray[np.intp], smear: float) -> Floats:
     """The course at some steps without what averaging over time added to its flanks: the lower of both sides."""
     places = np.arange(course.size)
-    return np.minimum(np.interp(steps - smear, places, course), np.interp(steps + smear, places, course))
+    before, after = np.interp(steps - smear, places, course), np.interp(steps + smear, places, course)
+    return np.asarray(np.minimum(before, after), dtype=np.float64)
 
 
 def _profile(traced: Floats, steps: NDArray[np.intp], feet: tuple[float, float], low: float) -> Floats:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from echomine.domain.records import Calibration
 from echomine.doppler.beats import Wave, find_waves, same_kind
+from echomine.doppler.clicks import without_clicks
 from echomine.doppler.envelope import Side, SideEnvelope
 from echomine.doppler.flow_beats import Confidence, FlowBeat, group_by_cycle, measure_beat
 from echomine.doppler.medians import median
@@ -108,6 +109,8 @@ def find_flows(envelopes: Sequence[SideEnvelope], baseline_y: float, scale: Cali
         baseline_y: Row of the baseline in the display.
         scale: Its scale; None gives places without velocities.
     """
+    if len(envelopes) == 2:
+        envelopes = [without_clicks(own, other) for own, other in (envelopes, envelopes[::-1])]
     found = {envelope.side: find_waves(envelope) for envelope in envelopes}
     flows = []
     for envelope in envelopes:

@@ -32,7 +32,7 @@ _EITHER_SIDE = {
 }
 
 
-METHOD = "measure-2"
+METHOD = "measure-3"
 """Version of the measuring; a change of what it gives is a new one, and measures every image anew."""
 
 

@@ -195,3 +195,29 @@ def test_beats_that_last_unlike_times_are_trusted_less() -> None:
     assert uneven is not None
     assert even.confidence is even.best.confidence
     assert uneven.confidence == uneven.best.confidence - 1
+
+
+def test_a_slow_decay_is_followed_to_its_end() -> None:
+    starts = (0.3, 1.3, 2.3)
+    velocity = 1.8 * np.sum([drawn.decay(drawn.times(), start, 0.5, 150.0) for start in starts], axis=0)
+    flow = read_display(drawn.display(velocity)).main
+    assert flow is not None
+    assert flow.vti_cm == pytest.approx(1.8 * 0.5 * (1 - 0.976 / 2) * 100, rel=0.04)  # falls by 97.6 % in half a second
+    assert flow.mean_gradient_mmhg == pytest.approx(4 * 1.8**2 * (1 - 0.976 + 0.976**2 / 3), rel=0.1)
+
+
+def test_a_click_at_the_onset_widens_no_beat() -> None:
+    pixels = drawn.draw(-drawn.jets(3.0))
+    clicked = pixels.copy()
+    for start in (0.3, 1.1, 1.9):
+        column = round(start / 0.004)
+        clicked[40:150, column - 1 : column + 3] = np.maximum(clicked[40:150, column - 1 : column + 3], 150)
+
+    plain, noisy = (
+        read_display(SpectralDisplay(pixels=one, calibration=drawn.SCALE)).main for one in (pixels, clicked)
+    )
+
+    assert plain is not None
+    assert noisy is not None
+    assert noisy.vti_cm == pytest.approx(plain.vti_cm, rel=0.02)
+    assert noisy.vti_cm == pytest.approx(3.0 * 0.32 * 2 / 3 * 100, rel=0.04)  # two thirds of the box of a parabola
