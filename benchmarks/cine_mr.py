@@ -3,8 +3,8 @@
     python -m benchmarks.cine_mr --data ACDC_FOLDER --out FOLDER [--folds 3] [--epochs 80] [--only 0]
 
 Each fold leaves out one patient of every group. The length of the training is fixed, so nothing is chosen on the
-patients left out. Weights lie in FOLDER/foldN.safetensors and are trained where they are missing (about 14 minutes of
-one idle core each). ``--report`` prints the figures of the folds that are there.
+patients left out. Weights lie in FOLDER/foldN.safetensors and are trained where they are missing (14 to 32 minutes
+of one idle core each). ``--report`` prints the figures of the folds that are there.
 """
 
 import argparse

@@ -39,7 +39,6 @@ class SliceAugmentation:
             raise ConfigurationError(f"a window is a multiple of 16 pixels, got {self.window}")
 
 
-NO_AUGMENTATION = SliceAugmentation(degrees=0, log_scale=0, bend_px=0, mirrors=False, jitter_px=0, anywhere=0, noise=0)
 BEND_CONTROLS = 5
 
 

@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from echomine.domain.errors import ConfigurationError
-from echomine.learning.slice_augmentation import NO_AUGMENTATION, SliceAugmentation, random_windows
+from echomine.learning.slice_augmentation import SliceAugmentation, random_windows
+
+UNCHANGED = SliceAugmentation(degrees=0, log_scale=0, bend_px=0, mirrors=False, jitter_px=0, anywhere=0, noise=0)
 
 
 def _slices():
@@ -15,9 +19,7 @@ def _slices():
 
 def test_without_changes_the_window_is_cut_out():
     images, masks, centres = _slices()
-    plan = SliceAugmentation(
-        window=32, degrees=0, log_scale=0, bend_px=0, mirrors=False, jitter_px=0, anywhere=0, noise=0
-    )
+    plan = replace(UNCHANGED, window=32)
     seen, labels = random_windows(images, masks, centres, plan, torch.Generator().manual_seed(0))
     assert torch.equal(labels[0], masks[0, 39:71, 24:56].long())
     assert torch.allclose(seen[0], images[0, :, 39:71, 24:56], atol=1e-4)
@@ -43,7 +45,7 @@ def test_same_seed_same_windows():
 
 def test_slices_without_a_target_are_seen_anywhere():
     images, masks, centres = _slices()
-    seen, _ = random_windows(images, masks, centres, NO_AUGMENTATION, torch.Generator().manual_seed(0))
+    seen, _ = random_windows(images, masks, centres, UNCHANGED, torch.Generator().manual_seed(0))
     assert seen.isfinite().all()
 
 
