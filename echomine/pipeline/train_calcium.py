@@ -32,11 +32,15 @@ class CalciumTrainingRequest:
         phantoms: Synthetic CTs to learn from; they have calcium at 9 of 10 sites, so that few are enough.
         epochs: Of each axis; None for the usual number.
         steps: Batches of an epoch; None for the usual number.
+        batch: Patches of a batch; None for the usual number.
+        depth_mm: Height of the phantoms.
     """
 
     phantoms: int = 30
     epochs: int | None = None
     steps: int | None = None
+    batch: int | None = None
+    depth_mm: float = ChestConfig().depth_mm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,18 +73,22 @@ def train_calcium(
 
     preparation, config = CalciumPreparation(), CalciumTraining()
     config = replace(
-        config, axis_epochs=request.epochs or config.axis_epochs, axis_steps=request.steps or config.axis_steps
+        config,
+        axis_epochs=request.epochs or config.axis_epochs,
+        axis_steps=request.steps or config.axis_steps,
+        batch_size=request.batch or config.batch_size,
     )
+    plan = ChestConfig(calcified=PLENTY, depth_mm=request.depth_mm)
     scans = []
     with progress.stage("synthetic CTs", request.phantoms) as advance:
         for at in range(request.phantoms):
             rng = np.random.default_rng([TRAINING_SEED + seed, at])
-            scans.append(labelled_scan(make_chest_ct(rng, ChestConfig(calcified=PLENTY)), preparation))
+            scans.append(labelled_scan(make_chest_ct(rng, plan), preparation))
             advance(1)
     saved = [
         CheckpointFile(
             workspace / "training" / CALCIUM / f"axis{axis}.safetensors",
-            f"{config} {preparation} {request.phantoms} {seed} {axis}",
+            f"{config} {preparation} {request.phantoms} {request.depth_mm} {seed} {axis}",
             is_kept=True,
         )
         for axis in range(3)

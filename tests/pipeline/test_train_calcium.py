@@ -12,6 +12,7 @@ from echomine.pipeline.train_cardiac import CardiacTraining, train_cardiac
 from echomine.synthetic.chest_ct import ChestConfig, make_chest_ct
 
 PLAN = ChestConfig(depth_mm=60, slice_mm=(3.0, 3.0), calcified=1.0)
+LOW = ChestConfig(depth_mm=24, slice_mm=(3.0, 3.0), calcified=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +36,10 @@ def test_candidates_of_a_phantom_have_the_site_of_their_calcium(chest):
 
 
 @pytest.mark.slow
-def test_trained_networks_score_a_scan_in_one_command(chest, tmp_path):
-    trained = train_calcium(CalciumTrainingRequest(phantoms=1, epochs=1, steps=1), tmp_path / "w", seed=0)
+def test_trained_networks_score_a_scan_in_one_command(tmp_path):
+    asked = CalciumTrainingRequest(phantoms=1, epochs=1, steps=1, batch=1, depth_mm=60)
+    trained = train_calcium(asked, tmp_path / "w", seed=0)
+    chest = make_chest_ct(np.random.default_rng(5), LOW)
     image = nibabel.Nifti1Image(chest.values_hu.transpose(2, 1, 0), np.diag([-1, -1, 3, 1]))
     nibabel.save(image, tmp_path / "ct.nii.gz")
     request = CalciumRequest(
