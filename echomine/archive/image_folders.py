@@ -60,7 +60,13 @@ def coarse_class(labels: list[Row]) -> str:
     Raises:
         ItemError: ``bad_target`` if no label is about a flow.
     """
-    known = [label for label in labels if label["disease"] in set(FLOW_DISEASES) and not label.get("abstained")]
+    about_flow = [label for label in labels if label["disease"] in set(FLOW_DISEASES)]
+    known = [label for label in about_flow if not label.get("abstained")]
+    if about_flow and not known:
+        raise ItemError(
+            Reason.BAD_TARGET,
+            "the models abstain from all its labels of flow: export without --abstained to leave it out",
+        )
     if not known:
         raise ItemError(Reason.BAD_TARGET, "no label tells the flow of a valve: leave the picture out")
     surest = max(known, key=lambda label: (float(label.get("confidence", 1.0)), label["valve"], label["disease"]))

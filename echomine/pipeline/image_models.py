@@ -23,7 +23,7 @@ from echomine.learning.onnx_network import OnnxNetwork, to_onnx
 from echomine.learning.samples import Sample, parts_of
 from echomine.models.entries import Task
 from echomine.pipeline.model_card import TrainingFacts, figure_rows, learning_curve, model_card
-from echomine.pipeline.model_scores import ModelScores, judge
+from echomine.pipeline.model_scores import ModelScores, check_distances, judge
 from echomine.pipeline.overlays import box_overlay, contact_sheet, mask_overlay
 from echomine.pipeline.progress import SILENT, Progress, steps_of
 from echomine.pipeline.training_file import TrainingFile, artifact_kind
@@ -96,6 +96,8 @@ def train(
         ConfigurationError: If a setting does not fit the data or the network.
     """
     loaded, parts = _loaded(file, data)
+    if file.model.network.task is Task.SEGMENTATION:
+        check_distances(parts[Split.TEST], file.evaluation)  # now, not when hours of training are over
     folder = workspace / REPORTS / file.name
     start = time.monotonic()
     model = _trained(workspace, file, loaded, parts, log_dir or folder / "logs", progress)

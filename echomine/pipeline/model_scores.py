@@ -110,7 +110,7 @@ def _judge_classes(
 def _judge_masks(
     model: ImageModel, samples: Sequence[Sample], config: EvaluationConfig, runtime: Runtime | None
 ) -> ModelScores:
-    _check_spacing(samples, config)
+    check_distances(samples, config)
     wholes = volumes_of(samples)
     drawn = iter(model.label_maps([one for slices in wholes for one in slices], runtime))
     labels = {name: number for number, name in enumerate(model.classes, start=1)}
@@ -219,7 +219,12 @@ def _scores(
     return ModelScores(figures=figures, rows=rows, items=len(samples), groups=groups, counts=counts)
 
 
-def _check_spacing(samples: Sequence[Sample], config: EvaluationConfig) -> None:
+def check_distances(samples: Sequence[Sample], config: EvaluationConfig) -> None:
+    """Refuses to give distances of pictures that state no spacing.
+
+    Raises:
+        UsageError: If distances are wanted and a picture states none.
+    """
     without = [sample.name for sample in samples if sample.spacing_mm is None]
     if config.distances and without:
         raise UsageError(

@@ -260,8 +260,10 @@ def test_the_class_that_labels_say(labels, wanted):
 
 
 def test_labels_without_a_flow_have_no_class():
-    with pytest.raises(ItemError, match="leave the picture out"):
+    with pytest.raises(ItemError, match="abstain from all .* without --abstained"):
         coarse_class([label("aortic", "stenosis", "severe", abstained=True)])
+    with pytest.raises(ItemError, match="leave the picture out"):
+        coarse_class([])
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,7 @@ def test_pictures_without_spacing_have_no_distances(tmp_path):
     }
     with pytest.raises(UsageError, match=r"evaluation\.distances = false"):
         train(tmp_path / "w", training_file(tables), data=tmp_path / "data")
+    assert not (tmp_path / "w").exists(), "it is told before anything is trained"
     result = train(
         tmp_path / "w",
         training_file(tables | {"evaluation": {"distances": False, "repeats": 20}}),
