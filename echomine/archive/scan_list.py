@@ -21,8 +21,9 @@ class ListedScan:
         line: Of the list, counted from 1.
         kind: ``mr``, ``echo`` or ``calcium``.
         study_uid, patient: Of the exam, ``""`` when unknown; the patient as the source names him.
-        files: MR: a cine stack, or end diastole and end systole. Echo: the four-chamber view, then the two-chamber one.
-            Calcium: a folder of slices or a volume.
+        files: MR: a cine stack, or end diastole and end systole. Echo: the clip of the four-chamber view, then that of
+            the two-chamber one; or pictures, end diastole and end systole of each view. Calcium: a folder of slices or
+            a volume.
         masks: To be measured instead of the networks' own.
     """
 

@@ -106,9 +106,9 @@ def _result(workspace: Workspace, scan: ListedScan) -> CardiacResult:
 
         return quantify_mr(MrRequest(scans=scan.files, masks=scan.masks, workspace=workspace.path))
     if scan.kind == "echo":
-        from echomine.pipeline.quantify_echo import EchoRequest, echo_views, quantify_echo
+        from echomine.pipeline.quantify_echo import EchoRequest, listed_views, quantify_echo
 
-        views = echo_views(scan.files, (), scan.masks)
+        views = listed_views(scan.files, scan.masks)
         two = views[1] if len(views) > 1 else None
         return quantify_echo(EchoRequest(four_chamber=views[0], two_chamber=two, workspace=workspace.path))
     from echomine.pipeline.quantify_calcium import CalciumRequest, quantify_calcium

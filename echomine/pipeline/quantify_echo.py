@@ -134,6 +134,23 @@ def echo_views(diastole: Sequence[Path], systole: Sequence[Path], masks: Sequenc
     return tuple(EchoView(images=pair, masks=part) for pair, part in zip(pairs, parts, strict=True))
 
 
+def listed_views(files: Sequence[Path], masks: Sequence[Path]) -> tuple[EchoView, ...]:
+    """Views of one row of a list: clips of four chambers and of two; or pictures, each view's ED before its ES.
+
+    Two or four pictures are pairs, since a view of one instant has no ejection fraction.
+
+    Raises:
+        UsageError: If the numbers do not fit, or a file is missing.
+        ItemError: If a file cannot be read.
+    """
+    pictures = [read_nifti(path, dimensions=(2, 3)).values.ndim == 2 for path in files] if len(files) > 1 else []
+    if len(files) in (2, 4) and all(pictures):
+        return echo_views(files[::2], files[1::2], masks)
+    if len(files) > 2:
+        raise UsageError(f"an echo exam is one or two clips, or pictures in pairs of ED and ES, got {len(files)} files")
+    return echo_views(files, (), masks)
+
+
 def quantify_echo(request: EchoRequest) -> CardiacResult:
     """Measures one exam.
 

@@ -14,6 +14,7 @@ from echomine.domain.records import Report
 from echomine.domain.vocabulary import ItemState, Valve
 from echomine.pipeline.export_labels import ExportRequest, export_labels
 from echomine.pipeline.quantify_archive import quantify_archive
+from echomine.pipeline.quantify_echo import listed_views
 from echomine.synthetic.heart_shapes import HeartShape, draw_heart_shape
 
 
@@ -122,3 +123,22 @@ def test_digest_is_of_content(archive):
     first, second, _ = read_scan_list(scans)
     assert scan_digest(first) == scan_digest(first)
     assert scan_digest(first) != scan_digest(second)
+
+
+def test_pictures_of_echo_are_pairs_of_instants_and_clips_are_views(tmp_path):
+    def written(name, shape):
+        path = tmp_path / name
+        nibabel.save(nibabel.Nifti1Image(np.zeros(shape, np.uint8), np.diag([1, 1, 1, 1.0])), path)
+        return path
+
+    pictures = [written(f"{at}.nii.gz", (8, 9)) for at in range(4)]
+    clips = [written(f"clip{at}.nii.gz", (8, 9, 3)) for at in range(3)]
+    (view,) = listed_views(pictures[:2], pictures[2:])
+    assert view.images == tuple(pictures[:2])
+    assert view.masks == tuple(pictures[2:])
+    assert [one.images for one in listed_views(pictures, ())] == [tuple(pictures[:2]), tuple(pictures[2:])]
+    assert [one.images for one in listed_views(clips[:2], ())] == [(clips[0],), (clips[1],)]
+    assert [one.images for one in listed_views(pictures[:1], ())] == [(pictures[0],)]
+    for wrong in (clips, pictures[:3]):
+        with pytest.raises(UsageError, match="one or two clips, or pictures in pairs"):
+            listed_views(wrong, ())
