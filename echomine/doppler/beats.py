@@ -104,7 +104,9 @@ def find_waves(envelope: SideEnvelope, mirrored: NDArray[np.bool_] | None = None
     floor = median(steady[steady <= parting])
     stretches = _stretches(smooth > parting, gap=round(GAP_S / envelope.step_s))
     longest, least = LONGEST_WAVE_S / envelope.step_s, LEAST_WAVE_S / envelope.step_s
-    kept = [part for part in stretches if least <= part[1] - part[0] <= longest]
+    kept = [part for part in stretches if part[1] - part[0] <= longest and _half_width(smooth, part) >= least]
+    if not any(last - first >= least for first, last in kept):
+        return ()
     return tuple(_wave(envelope, smooth, steady, part, floor) for part in kept)
 
 
@@ -140,6 +142,17 @@ def _stretches(above: NDArray[np.bool_], *, gap: int) -> list[tuple[int, int]]:
         else:
             joined.append((first, last))
     return joined
+
+
+def _half_width(course: Floats, core: tuple[int, int]) -> int:
+    """Steps for which the highest wave of a stretch is over half its height, and the stretch if it lasts longer."""
+    first, last = core
+    peak = first + int(course[first:last].argmax())
+    under = course < 0.5 * course[peak]
+    before, after = under[:peak][::-1], under[peak:]
+    left = int(before.argmax()) if before.any() else before.size
+    right = int(after.argmax()) if after.any() else after.size
+    return max(left + right, last - first)
 
 
 def _wave(envelope: SideEnvelope, smooth: Floats, steady: Floats, core: tuple[int, int], floor: float) -> Wave:

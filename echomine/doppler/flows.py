@@ -19,6 +19,8 @@ MIRROR_LEVEL = 0.75
 """A wave is the mirror of one on the other side at the same time that is much faster, or faster and stronger."""
 SELDOM = 0.5
 """A flow with at most this part of the beats of the other side is hardly one."""
+CROSSED = 0.3
+"""Blood runs one way at a time: beats that share more of their time with those of the other side are doubtful."""
 UNEVEN_DURATIONS = 0.2
 """Durations of beats that differ from their middle by more than this, on average, are not all those of one valve."""
 IRREGULAR = 0.12
@@ -39,6 +41,7 @@ class Flow:
         interval_s: Median time from beat to beat; None with one beat.
         irregular: Whether those intervals vary as in atrial fibrillation.
         seldom: Whether it shows in at most half as many beats as the flow on the other side.
+        crossed: Whether its beats share much of their time with those of the other side.
     """
 
     side: Side
@@ -50,6 +53,7 @@ class Flow:
     interval_s: float | None
     irregular: bool
     seldom: bool = False
+    crossed: bool = False
 
     @property
     def trusted(self) -> tuple[FlowBeat, ...]:
@@ -63,12 +67,12 @@ class Flow:
 
     @property
     def confidence(self) -> Confidence:
-        """That of the best beat; one less where beats last unlike times, and where most of them are not seen."""
+        """That of the best beat; one less each where beats last unlike times, are mostly not seen, or cross others."""
         if self.best is None:
             return Confidence.LOW
         lasting = np.array([beat.duration_ms for beat in self.trusted])
         uneven = float(np.abs(lasting / median(lasting) - 1).mean()) > UNEVEN_DURATIONS
-        return Confidence(max(self.best.confidence - uneven - self.seldom, Confidence.LOW))
+        return Confidence(max(self.best.confidence - uneven - self.seldom - self.crossed, Confidence.LOW))
 
     @property
     def vmax_mps(self) -> float | None:
@@ -122,8 +126,27 @@ def find_flows(envelopes: Sequence[SideEnvelope], baseline_y: float, scale: Cali
         if own:
             flows.append(_flow(own, envelope, (baseline_y, scale), [wave.peak for wave in others]))
     most = max((_count(flow) for flow in flows), default=0)
-    told = [replace(flow, seldom=_count(flow) <= SELDOM * most) for flow in flows]
+    told = [
+        replace(
+            flow,
+            seldom=_count(flow) <= SELDOM * most,
+            crossed=_shared_time(flow, [other for other in flows if other is not flow]) > CROSSED,
+        )
+        for flow in flows
+    ]
     return tuple(sorted(told, key=lambda flow: flow.strength, reverse=True))
+
+
+def _shared_time(flow: Flow, others: Sequence[Flow]) -> float:
+    """Part of the time of its beats, 0..1, at which another flow has a beat too."""
+    lasting = sum(beat.x_end - beat.x_start for beat in flow.beats)
+    shared = sum(
+        max(0.0, min(beat.x_end, one.x_end) - max(beat.x_start, one.x_start))
+        for beat in flow.beats
+        for other in others
+        for one in other.beats
+    )
+    return shared / lasting if lasting else 0.0
 
 
 def _count(flow: Flow) -> int:

@@ -221,3 +221,16 @@ def test_a_click_at_the_onset_widens_no_beat() -> None:
     assert noisy is not None
     assert noisy.vti_cm == pytest.approx(plain.vti_cm, rel=0.02)
     assert noisy.vti_cm == pytest.approx(3.0 * 0.32 * 2 / 3 * 100, rel=0.04)  # two thirds of the box of a parabola
+
+
+def test_flows_on_both_sides_at_once_are_trusted_less() -> None:
+    up, down = drawn.draw(drawn.jets(1.8)), drawn.draw(-drawn.jets(2.0))
+    later = drawn.draw(-drawn.jets(2.0, starts=(0.7, 1.5, 2.3)))
+    at_once, in_turn = (
+        read_display(SpectralDisplay(pixels=np.maximum(up, other), calibration=drawn.SCALE)).flows
+        for other in (down, later)
+    )
+    assert [len(at_once), len(in_turn)] == [2, 2]
+    assert all(flow.crossed for flow in at_once)
+    assert not any(flow.crossed for flow in in_turn)
+    assert max(flow.confidence for flow in at_once) < min(flow.confidence for flow in in_turn)
