@@ -23,6 +23,8 @@ DIASTASIS_SHARE = 0.7
 """The pause within a diastole is shorter than this part of the one across systole."""
 LEAST_FALL = 0.12
 """A decay that falls by less than this part of the peak is too short to give a half-time."""
+EARLY_WAVE = 0.7
+"""An early wave of this part of an atrial one that is higher is the one whose decay is read."""
 DECAY_START = 0.97
 DECAY_END = 0.3
 """A decay is read from where the velocity leaves its peak down to this part of it."""
@@ -175,7 +177,7 @@ def measure_beat(
         vmax_mps=highest.height_px * abs(calibration.mps_per_px) if calibration else None,
         mean_gradient_mmhg=mean_gradient_mmhg(velocity, times) if velocity is not None else None,
         vti_cm=vti_cm(velocity, times) if velocity is not None else None,
-        pht_ms=_half_time(decay, highest.peak * envelope.step_s) if decay else None,
+        pht_ms=_half_time(decay, float(times[_early_peak(course, highest)])) if decay else None,
         deceleration_mps2=-decay.slope * abs(calibration.mps_per_px) if decay and calibration else None,
         confidence=_confidence(highest, envelope.noise, strongest_level),
         clipped=any(wave.clipped for wave in group),
@@ -209,10 +211,19 @@ def _decay(course: _Course, wave: Wave, step_s: float) -> Decay | None:
         return None
 
 
+def _early_peak(course: _Course, wave: Wave) -> int:
+    """Place of the peak whose decay is read: an early wave before the highest, where it is nearly as high."""
+    highest = int(np.argmin(np.abs(course.steps - wave.peak)))
+    before = np.maximum.accumulate(course.heights_px[:highest])
+    fallen = course.heights_px[:highest] < before - LEAST_FALL * wave.height_px
+    fallen &= before >= EARLY_WAVE * wave.height_px
+    return int(course.heights_px[: int(fallen.argmax())].argmax()) if fallen.any() else highest
+
+
 def _falling(course: _Course, wave: Wave, step_s: float) -> slice:
     """The stretch of a beat from its peak on along which the velocity falls steadily."""
     heights = course.heights_px
-    peak = int(np.argmin(np.abs(course.steps - wave.peak)))
+    peak = _early_peak(course, wave)
     after = heights[peak:]
     low = np.flatnonzero(after < DECAY_END * wave.height_px)
     rising = np.flatnonzero(after > np.minimum.accumulate(after) + RISE_AGAIN * wave.height_px)
@@ -220,7 +231,7 @@ def _falling(course: _Course, wave: Wave, step_s: float) -> slice:
     stop = min(after.size, closing, *(int(found[0]) for found in (low, rising) if found.size))
     if rising.size and int(rising[0]) == stop:
         stop = int(np.argmin(after[: stop + 1])) + 1
-    leave = int(np.argmax(after[:stop] < DECAY_START * wave.height_px)) if stop else 0
+    leave = int(np.argmax(after[:stop] < DECAY_START * after[0])) if stop else 0
     if stop <= leave or after[leave] - after[stop - 1] < LEAST_FALL * wave.height_px:
         return slice(0)
     return slice(peak + leave, peak + max(stop, leave))

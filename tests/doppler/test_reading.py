@@ -234,3 +234,14 @@ def test_flows_on_both_sides_at_once_are_trusted_less() -> None:
     assert all(flow.crossed for flow in at_once)
     assert not any(flow.crossed for flow in in_turn)
     assert max(flow.confidence for flow in at_once) < min(flow.confidence for flow in in_turn)
+
+
+def test_the_half_time_is_that_of_the_early_wave_where_the_atrial_one_is_higher() -> None:
+    times = drawn.times()
+    early = [1.4 * drawn.decay(times, start, 0.5, 200.0) for start in (0.3, 1.3, 2.3)]
+    atrial = [1.8 * np.exp(-(((times - start - 0.45) / 0.05) ** 2)) for start in (0.3, 1.3, 2.3)]
+    flow = read_display(drawn.display(np.maximum(np.max(early, axis=0), np.max(atrial, axis=0)))).main
+    assert flow is not None
+    assert flow.vmax_mps is not None
+    assert flow.vmax_mps > 1.5  # the atrial wave's
+    assert flow.pht_ms == pytest.approx(200.0, rel=0.12)
