@@ -16,8 +16,9 @@ MEASUREMENT, AGREEMENT = "measurement", "agreement"
 """Kinds of evidence on a measured label: the numbers with their table, and what the other sources say."""
 AGREES, CONFLICT = "agrees", "conflict"
 TRUST = {Confidence.HIGH: 0.98, Confidence.MEDIUM: 0.92, Confidence.LOW: 0.4}
-"""How far a flow of that confidence is trusted: the share of grades within one step on synthetic archives whose valve was
-known (docs/figures.md). A low one is right more often there (.85), since most valves are well; it stays doubted.
+"""How far a flow of that confidence is trusted: the share of synthetic grades within one step of the truth.
+
+A low one is right more often there (.85), since most valves are well; it stays doubted.
 """
 UNTOLD_VALVE = 0.6
 """The same for the valve of a flow that looks alike at two valves, when nothing else tells it."""
