@@ -234,9 +234,9 @@ def _words(glyphs: NDArray[np.int32], strokes: NDArray[np.int32], dots: NDArray[
     bodies = np.array([(*part[:, :2].min(axis=0), *part[:, 2:].max(axis=0)) for part in members], dtype=np.int32)
     signs = strokes[~_is_tick(bodies, strokes)]
     words = []
-    for part, corners in zip(members, bodies.tolist(), strict=True):
+    for part, corners, left in zip(members, bodies.tolist(), _with_signs(bodies, signs).tolist(), strict=True):
         body = (corners[0], corners[1], corners[2], corners[3])
-        words.append(Word(_with_sign(body, signs), body, len(part) > 1 and _has_point(part, body, dots)))
+        words.append(Word((left, *body[1:]), body, len(part) > 1 and _has_point(part, body, dots)))
     return words
 
 
@@ -283,17 +283,17 @@ def _is_tick(bodies: NDArray[np.int32], strokes: NDArray[np.int32]) -> NDArray[n
     return np.asarray((aligned & telling[None, :]).any(axis=1) & (aligned.sum(axis=1) >= 3))
 
 
-def _with_sign(body: Box, strokes: NDArray[np.int32]) -> Box:
-    """The box grown to the left over a stroke at half height that may be a minus sign."""
-    height = body[3] - body[1]
-    gap = body[0] - strokes[:, 2]
-    middle = (strokes[:, 1] + strokes[:, 3]) / 2
-    fits = (gap >= -1) & (gap <= SIGN_GAP * height + 0.5) & (np.abs(middle - (body[1] + body[3]) / 2) <= 0.25 * height)
-    fits &= strokes[:, 2] - strokes[:, 0] <= 0.8 * height
-    if not fits.any():
-        return body
-    nearest = strokes[fits][int(np.argmin(gap[fits]))]
-    return (int(nearest[0]), body[1], body[2], body[3])
+def _with_signs(bodies: NDArray[np.int32], strokes: NDArray[np.int32]) -> NDArray[np.int32]:
+    """(n,) left edges of words, each grown over the nearest stroke at half height that may be its minus sign."""
+    if not len(strokes):
+        return bodies[:, 0]
+    height = (bodies[:, 3] - bodies[:, 1])[:, None]
+    gap = bodies[:, 0, None] - strokes[None, :, 2]
+    off = np.abs((strokes[:, 1] + strokes[:, 3])[None] / 2 - ((bodies[:, 1] + bodies[:, 3]) / 2)[:, None])
+    fits = (gap >= -1) & (gap <= SIGN_GAP * height + 0.5) & (off <= 0.25 * height)
+    fits &= (strokes[:, 2] - strokes[:, 0])[None] <= 0.8 * height
+    nearest = np.where(fits, gap, np.iinfo(np.int32).max).argmin(axis=1)
+    return np.where(fits.any(axis=1), strokes[nearest, 0], bodies[:, 0])
 
 
 def _has_point(members: NDArray[np.int32], body: Box, dots: NDArray[np.int32]) -> bool:
