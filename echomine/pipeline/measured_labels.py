@@ -20,8 +20,8 @@ TRUST = {Confidence.HIGH: 0.98, Confidence.MEDIUM: 0.92, Confidence.LOW: 0.4}
 
 A low one is right more often there (.85), since most valves are well; it stays doubted.
 """
-UNTOLD_VALVE = 0.6
-"""The same for the valve of a flow that looks alike at two valves, when nothing else tells it."""
+UNTOLD_VALVE = 0.5
+"""The same for the valve of a flow that looks alike at two valves, when nothing else tells it: one of the two."""
 LEAST_CONFIDENCE = 0.5
 MITRAL_AREA_CM2_MS = 220.0
 """Mitral valve area, cm2, times the pressure half-time, ms (Hatle)."""
