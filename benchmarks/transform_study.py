@@ -23,8 +23,6 @@ from safetensors.numpy import load_file, save_file
 
 from echomine.domain.records import Calibration, Pair, Paragraph, Report
 from echomine.doppler.display import PhysicalGrid, SpectralDisplay, resample_bytes
-from echomine.learning.coarse_task import CoarseTarget
-from echomine.learning.display_feature import DisplayFeature, train_display_feature
 from echomine.learning.ridge import train_ridge
 from echomine.learning.transform import FeatureTransform, train_transform
 from echomine.pipeline.evaluate import draw_test_patients
@@ -32,16 +30,17 @@ from echomine.pipeline.evaluation_runs import claims_of_votes, true_statement
 from echomine.pipeline.ingest_pairing import paragraph_quoted
 from echomine.pipeline.labeller import cast_votes, paragraph_readings
 from echomine.pipeline.learning_data import GriddedImages, LearningData
-from echomine.pipeline.learning_steps import make_index, make_text_space, vectors_of
+from echomine.pipeline.learning_steps import make_image_feature, make_index, make_text_space, vectors_of
 from echomine.pipeline.progress import SILENT
 from echomine.pipeline.scoring import ScoredImage, Truth, score
 from echomine.pipeline.settings import Settings, settings_from
 from echomine.pipeline.taught_rows import (
     PairedFeatures,
     Vectors,
-    embed_taught,
     paired_features,
+    taught_images,
     viewed_features,
+    with_copies,
 )
 from echomine.pipeline.viewed_statements import statements_of
 from echomine.reports import valve_paragraphs
@@ -171,12 +170,13 @@ def judge(study: Study, fold: Fold, variant: Variant, vectors: Vectors) -> dict[
     started = time.process_time()
     settings = settings_from(variant.tables)
     seen, judged = (fold.seen, fold.judged) if not variant.squeezed else _without_scale(study, fold)
-    feature = _feature(seen, settings, fold.number)
-    taught, embedded = embed_taught(feature, seen)
+    feature, displays = make_image_feature(seen, settings, seed=fold.number, progress=SILENT)
+    taught, embedded = taught_images(seen), displays.embedded(feature)
     paired = paired_features(seen, seen.pairs, taught, embedded, vectors)
     taught_rows = viewed_features(
         seen, paired, taught, embedded, vectors, settings.statements, ridge=settings.transform.ridge
     )
+    taught_rows = with_copies(taught_rows, taught, displays.embedded_copies(feature))
     transform = _transform(study, taught_rows, variant, settings, vectors, fold)
     index = make_index(study.data.paragraphs, vectors, settings, text_space="")
     readings = paragraph_readings(study.data.paragraphs, settings.vote)
@@ -197,18 +197,6 @@ def _without_scale(study: Study, fold: Fold) -> tuple[LearningData, GriddedImage
         return replace(images, pixels=study.squeezed[[rows[name] for name in images.image_ids]])
 
     return replace(fold.seen, images=squeezed(fold.seen.images)), squeezed(fold.judged)
-
-
-def _feature(seen: LearningData, settings: Settings, seed: int) -> DisplayFeature:
-    views = {view.image_id: CoarseTarget(view.valve, view.flow) for view in seen.views}
-    return train_display_feature(
-        seen.images.pixels,
-        [views.get(name) for name in seen.images.image_ids],
-        settings.image_feature,
-        settings.network,
-        seed=seed,
-        groups=seen.images.patients,
-    )
 
 
 def _transform(

@@ -39,6 +39,8 @@ class DisplayFeatureConfig:
         pooling: Rows and columns of the grid that are averaged for kernels and network.
         components: Principal components at most.
         sample: Images at most that scales and components are taken from.
+        copies: Copies of each taught display, shown as other machines would (``disturbed_displays``), that the heads
+            and the transform learn from too.
         folds: Parts of the patients for the valve heads.
         head_ridge: Penalty of the valve heads.
         gate: Weight of the part that is given for each valve.
@@ -56,6 +58,7 @@ class DisplayFeatureConfig:
     pooling: int = 2
     components: int = 384
     sample: int = 1000
+    copies: int = 1
     folds: int = 5
     head_ridge: float = 0.1
     gate: float = 1.0
@@ -67,7 +70,7 @@ class DisplayFeatureConfig:
     def __post_init__(self) -> None:
         if not (self.kernels or self.measured or self.network):
             raise ConfigurationError("a display feature needs kernels, measurements or a network")
-        if min(self.bands, self.pooling, self.components, self.folds) < 1 or self.sample < 2:
+        if min(self.bands, self.pooling, self.components, self.folds) < 1 or self.sample < 2 or self.copies < 0:
             raise ConfigurationError(f"a display feature needs positive counts, and a sample of 2 or more, got {self}")
         if self.grid.rows % self.pooling or self.grid.columns % self.pooling:
             raise ConfigurationError(f"the rows and columns of the grid are multiples of pooling, got {self}")
@@ -122,7 +125,7 @@ class BlockScale:
         return np.asarray(np.nan_to_num(standard) / self.share, dtype=np.float32)
 
 
-def describe(  # noqa: PLR0913 - what a description rests on
+def describe(
     images: Images,
     config: DisplayFeatureConfig,
     kernels: TimeKernels | None,
@@ -130,17 +133,14 @@ def describe(  # noqa: PLR0913 - what a description rests on
     *,
     numbers: Rows | None = None,
     batch_size: int = 64,
-    on_progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Rows, Rows]:
     """Descriptions (N, D) of images on the grid, and their measurements (N, numbers), taken here unless given."""
     parts, measured = [], []
     for start in range(0, len(images), batch_size):
         batch = images[start : start + batch_size]
-        taken = _measured(batch, config) if numbers is None else numbers[start : start + batch_size]
+        taken = measured_numbers(batch, config) if numbers is None else numbers[start : start + batch_size]
         parts.append(np.concatenate(_blocks(batch, taken, config, kernels, network), axis=1))
         measured.append(taken)
-        if on_progress is not None:
-            on_progress(min(start + batch_size, len(images)), len(images))
     if not parts:
         width = sum(widths_of(config, kernels, network))
         return np.zeros((0, width), np.float32), np.zeros((0, len(NUMBERS)), np.float32)
@@ -177,11 +177,19 @@ def _flagged() -> list[int]:
     return [place for place, (_, name) in enumerate(NUMBERS) if name in _FLAGGED]
 
 
-def _measured(batch: Images, config: DisplayFeatureConfig) -> Rows:
+def measured_numbers(
+    images: Images, config: DisplayFeatureConfig, *, on_progress: Callable[[int, int], None] | None = None
+) -> Rows:
+    """(N, numbers) measured on images (N, 1, H, W) of the grid; NaN where the settings want none."""
+    found = np.full((len(images), len(NUMBERS)), np.nan, dtype=np.float32)
     if not config.measured:
-        return np.full((len(batch), len(NUMBERS)), np.nan, dtype=np.float32)
-    levels = batch if batch.dtype == np.uint8 else np.rint(batch * 255).astype(np.uint8)
-    return np.stack([display_numbers(image[0], config.grid) for image in levels])
+        return found
+    for row, image in enumerate(images):
+        levels = image[0] if image.dtype == np.uint8 else np.rint(image[0] * 255).astype(np.uint8)
+        found[row] = display_numbers(levels, config.grid)
+        if on_progress is not None:
+            on_progress(row + 1, len(images))
+    return found
 
 
 def pooled(images: Images, pooling: int) -> Images:

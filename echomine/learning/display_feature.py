@@ -28,9 +28,11 @@ from echomine.learning.display_description import (
     display_feature_config,
     fitted_kernels,
     loaded_kernels,
+    measured_numbers,
     pooled,
     widths_of,
 )
+from echomine.learning.disturbed_displays import disturbed
 from echomine.learning.image_feature import ImageFeature, ImageFeatureConfig, check_grid, train_image_feature
 from echomine.learning.images import Images
 from echomine.learning.measured_valves import MeasuredValves, train_measured_valves
@@ -41,6 +43,7 @@ _CONFIG, _WEIGHTS = "image_feature.json", "image_feature.safetensors"
 _NETWORK = "network-"
 _MEASURED = "measured."
 _LEAST_PROBABILITY = 1e-3
+_NO_HEADS = ValveHeads(np.zeros((1, 0, len(Valve)), dtype=np.float32))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,7 +171,32 @@ class DisplayFeature:
             raise ArtifactError(f"this is no display feature ({error}); learn it again") from error
 
 
-def train_display_feature(  # noqa: PLR0913 - what a training run is made of
+@dataclass(frozen=True, slots=True, eq=False)
+class TaughtDisplays:
+    """The displays that something is taught of, described once: each as it is, and in copies of another look.
+
+    Attributes:
+        described: (N, D) of the displays as they are.
+        numbers: (N, numbers) measured on them.
+        copied: (C, N, D) of the copies, which show the same flow and so have the same numbers.
+        patients: The patient of each.
+    """
+
+    described: Rows
+    numbers: Rows
+    copied: Rows
+    patients: tuple[str, ...]
+
+    def embedded(self, feature: "DisplayFeature") -> Embedded:
+        """Their rows; each patient's valve told by a head that never saw him."""
+        return feature.place(self.described, self.numbers, self.patients)
+
+    def embedded_copies(self, feature: "DisplayFeature") -> tuple[Embedded, ...]:
+        """The rows of the copies, told in the same way."""
+        return tuple(feature.place(described, self.numbers, self.patients) for described in self.copied)
+
+
+def train_display_feature(
     images: Images,
     views: Sequence[CoarseTarget | None],
     config: DisplayFeatureConfig,
@@ -176,10 +204,24 @@ def train_display_feature(  # noqa: PLR0913 - what a training run is made of
     *,
     seed: int,
     groups: Sequence[str] | None = None,
+) -> DisplayFeature:
+    """The feature of :func:`learn_displays` alone, taught of the viewed images."""
+    return learn_displays(images, views, config, network, seed=seed, groups=groups)[0]
+
+
+def learn_displays(  # noqa: PLR0913 - what a training run is made of
+    images: Images,
+    views: Sequence[CoarseTarget | None],
+    config: DisplayFeatureConfig,
+    network: ImageFeatureConfig | None = None,
+    *,
+    seed: int,
+    taught: Sequence[bool] | None = None,
+    groups: Sequence[str] | None = None,
     checkpoint_dir: Path | None = None,
     on_progress: Callable[[int, int], None] | None = None,
-) -> DisplayFeature:
-    """A display feature learnt from the views of some images and the look of all.
+) -> tuple[DisplayFeature, TaughtDisplays]:
+    """A display feature learnt from the views of some images and the look of all, and the taught images described.
 
     Args:
         images: (N, 1, H, W) on ``config.grid``.
@@ -187,6 +229,7 @@ def train_display_feature(  # noqa: PLR0913 - what a training run is made of
         config: Settings.
         network: Settings of the network, its grid aside; used when ``config.network``.
         seed: Fixes everything.
+        taught: N, whether something is known of the image; those that were viewed by default.
         groups: N patients; without it every image is its own.
         checkpoint_dir: Where an unfinished training of the network is kept.
         on_progress: Told (steps done, steps in all).
@@ -195,7 +238,8 @@ def train_display_feature(  # noqa: PLR0913 - what a training run is made of
         ConfigurationError: If counts disagree.
     """
     patients = list(groups) if groups is not None else [str(number) for number in range(len(images))]
-    if len(images) < 2 or not len(views) == len(patients) == len(images):
+    known = [view is not None for view in views] if taught is None else list(taught)
+    if len(images) < 2 or not len(views) == len(known) == len(patients) == len(images):
         raise ConfigurationError(
             "a display feature needs 2 or more images, and one view (or None) and one patient for each; got "
             f"{len(images)} images, {len(views)} views, {len(patients)} patients"
@@ -212,21 +256,59 @@ def train_display_feature(  # noqa: PLR0913 - what a training run is made of
             checkpoint_dir=checkpoint_dir,
             on_progress=on_progress,
         )
-    rows = _sample([view is not None for view in views], config.sample, seed)
-    kernels = fitted_kernels(images[rows], config, seed)
-    described, numbers = describe(
-        images[rows], config, kernels, trained, on_progress=None if config.network else on_progress
-    )
-    scale = BlockScale.of(described, widths_of(config, kernels, trained))
-    standard = scale(described)
-    components = _principal(standard, config.components)
-    reduced = np.asarray(standard @ components, dtype=np.float32)
-    seen = [place for place, row in enumerate(rows) if views[row] is not None]
-    valves = [view.valve for row in rows if (view := views[row]) is not None]
-    owners = [patients[rows[place]] for place in seen]
-    heads = train_valve_heads(reduced[seen], valves, owners, folds=config.folds, ridge=config.head_ridge)
-    measured = train_measured_valves(numbers[seen], valves, owners, folds=config.folds) if config.measured else None
-    return DisplayFeature(config, kernels, trained, scale, components, heads, measured)
+    rows = _sample(known, config.sample, seed)
+    numbers = measured_numbers(images[rows], config, on_progress=None if config.network else on_progress)
+    places = np.flatnonzero([known[row] for row in rows])
+    copies = _copies(images[rows[places]], numbers[places], config, seed)
+    kernels = fitted_kernels(np.concatenate([images[rows], *copies[:1]]), config, seed)
+    described, _ = describe(images[rows], config, kernels, trained, numbers=numbers)
+    copied = [describe(copy, config, kernels, trained, numbers=numbers[places])[0] for copy in copies]
+    shape = (len(copied), len(places), described.shape[1])
+    owners = tuple(patients[row] for row in rows[places])
+    shown = TaughtDisplays(described[places], numbers[places], np.asarray(copied, np.float32).reshape(shape), owners)
+    targets = [views[row] for row in rows[places]]
+    scale = BlockScale.of(np.concatenate([described, *shown.copied]), widths_of(config, kernels, trained))
+    components = _principal(scale(_mixed(described, places, shown.copied)), config.components)
+    return _with_heads(DisplayFeature(config, kernels, trained, scale, components, _NO_HEADS), shown, targets), shown
+
+
+def _with_heads(feature: DisplayFeature, shown: TaughtDisplays, views: Sequence[CoarseTarget | None]) -> DisplayFeature:
+    """The feature with heads learnt on the viewed ones of the taught displays."""
+    config = feature.config
+    viewed = [place for place, view in enumerate(views) if view is not None]
+    valves = [view.valve for view in views if view is not None]
+    owners = [shown.patients[place] for place in viewed]
+    looks = [described[viewed] for described in (shown.described, *shown.copied)]
+    reduced = np.asarray(feature.scale(np.concatenate(looks)) @ feature.components, dtype=np.float32)
+    times = len(looks)
+    heads = train_valve_heads(reduced, valves * times, owners * times, folds=config.folds, ridge=config.head_ridge)
+    numbers = shown.numbers[viewed]
+    measured = train_measured_valves(numbers, valves, owners, folds=config.folds) if config.measured else None
+    return replace(feature, heads=heads, measured_valves=measured)
+
+
+def _copies(images: Images, numbers: Rows, config: DisplayFeatureConfig, seed: int) -> list[Images]:
+    """Copies of images, each image drawn from a source of its own; none where no pixel is looked at."""
+    if not (config.kernels or config.network):
+        return []
+    levels = images if images.dtype == np.uint8 else np.rint(images * 255).astype(np.uint8)
+    found = []
+    for copy in range(config.copies):
+        drawn = [
+            disturbed(image[0], row, config.grid, np.random.default_rng((seed, copy, place)))
+            for place, (image, row) in enumerate(zip(levels, numbers, strict=True))
+        ]
+        stacked = np.asarray(drawn, dtype=np.uint8).reshape(levels.shape)
+        found.append(stacked if images.dtype == np.uint8 else stacked.astype(np.float32) / np.float32(255))
+    return found
+
+
+def _mixed(described: Rows, places: NDArray[np.int64], copied: Rows) -> Rows:
+    """The descriptions, every second of those that have copies in the place of a copy: as many rows, both looks."""
+    mixed = described.copy()
+    if len(copied):
+        mixed[places[::2]] = copied[0][::2]
+    return mixed
 
 
 def _by_valve(rows: Rows, valves: Rows, weight: float) -> Rows:

@@ -23,6 +23,8 @@ _CONFIG, _WEIGHTS = "transform.json", "transform.safetensors"
 _SEED_STEP = 7919
 _TINY = 1e-9
 
+_Linear = tuple[NDArray[np.float32], NDArray[np.float32]]
+
 
 class FeatureTransform(Protocol):
     """What maps image features into text space."""
@@ -60,7 +62,7 @@ class TransformConfig:
     members: int = 2
     ridge: float = 0.03
     epochs: int = 5
-    passes: int = 3
+    passes: int = 2
     batch_size: int = 64
     learning_rate: float = 1e-4
     weight_decay: float = 0.05
@@ -180,7 +182,8 @@ def train_transform(  # noqa: PLR0913 - what a training run is made of
     inputs = torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32))
     standardiser = Standardiser.common(inputs)
     goal = torch.from_numpy(unit_rows(targets))
-    networks = []
+    networks: list[TransformNetwork] = []
+    linear: _Linear | None = None
     for member in range(config.members):
         member_seed = seed + _SEED_STEP * member
         batches = VectorBatches(
@@ -193,21 +196,31 @@ def train_transform(  # noqa: PLR0913 - what a training run is made of
             weights=None if weights is None else torch.from_numpy(np.asarray(weights, dtype=np.float32)),
         )
         progress = _over_members(on_progress, member, config.members)
-        networks.append(_train_member(batches, config, seed=member_seed, on_progress=progress))
+        if config.ridge > 0 and (linear is None or batches.held_back.any()):
+            linear = _linear(batches, config.ridge)
+        networks.append(_train_member(batches, config, linear, seed=member_seed, on_progress=progress))
     return Transform(config, standardiser, tuple(networks))
 
 
+def _linear(batches: VectorBatches, strength: float) -> _Linear:
+    """The ridge regression that a member starts from, learnt on what is not held back."""
+    learnt = ~batches.held_back
+    weights = None if batches.weights is None else batches.weights[learnt].numpy()
+    return ridge_weights(batches.features[learnt].numpy(), batches.targets[learnt].numpy(), strength, weights)
+
+
 def _train_member(
-    batches: VectorBatches, config: TransformConfig, *, seed: int, on_progress: ProgressCallback | None
+    batches: VectorBatches,
+    config: TransformConfig,
+    linear: _Linear | None,
+    *,
+    seed: int,
+    on_progress: ProgressCallback | None,
 ) -> TransformNetwork:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = _network(config, batches.features.shape[1], batches.targets.shape[1])
-    if config.ridge > 0:
-        learnt = ~batches.held_back
-        rows, goals = batches.features[learnt].numpy(), batches.targets[learnt].numpy()
-        weights = None if batches.weights is None else batches.weights[learnt].numpy()
-        linear = ridge_weights(rows, goals, config.ridge, weights)
+    if linear is not None:
         network.start_from(*(torch.from_numpy(part) for part in linear))
     plan = TrainingPlan(
         epochs=config.epochs,

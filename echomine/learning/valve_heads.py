@@ -66,6 +66,9 @@ def _head(features: Rows, goals: NDArray[np.float64], chosen: NDArray[np.bool_],
     rows = features[chosen].astype(np.float64)
     if not len(rows):
         return np.zeros((features.shape[1], len(Valve)))
-    gram = rows @ rows.T
-    gram.flat[:: len(rows) + 1] += ridge * float(np.mean(np.square(rows).sum(axis=1))) + 1e-12
-    return np.asarray(rows.T @ np.linalg.solve(gram, goals[chosen]))
+    penalty = ridge * float(np.mean(np.square(rows).sum(axis=1))) + 1e-12
+    if len(rows) > rows.shape[1]:  # the same weights, solved where the matrix is smaller
+        inner = rows.T @ rows + penalty * np.eye(rows.shape[1])
+        return np.asarray(np.linalg.solve(inner, rows.T @ goals[chosen]))
+    outer = rows @ rows.T + penalty * np.eye(len(rows))
+    return np.asarray(rows.T @ np.linalg.solve(outer, goals[chosen]))

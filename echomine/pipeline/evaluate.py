@@ -244,9 +244,9 @@ def fit_models(
     hand_made = bool(data.pairs)
     data = with_weak_labels(data)
     space = make_text_space(data.paragraphs, settings, seed=seed, progress=progress)
-    feature = make_image_feature(data, settings, seed=seed, progress=progress)
+    feature, displays = make_image_feature(data, settings, seed=seed, progress=progress)
     vectors = vectors_of(space, pool)
-    paired = taught_rows(data, feature, vectors, settings, hand_made=hand_made, seed=seed, progress=progress)
+    paired = taught_rows(data, feature, displays, vectors, settings, hand_made=hand_made, seed=seed, progress=progress)
     index = make_index(pool, vectors, settings, text_space="")
     by_id = {one.paragraph_id: one for one in pool}
     models = FittedModels(

@@ -93,7 +93,7 @@ def train_transform_network(
     space = workspace.artifacts.load(TEXT_SPACE)
     data = with_weak_labels(_learning_data(workspace, settings, progress))
     hand_made = bool(workspace.catalog.reports.pairs())
-    feature = make_image_feature(
+    feature, displays = make_image_feature(
         data, settings, seed=seed, progress=progress, checkpoint_dir=workspace.path / "training"
     )
     feature_generation = workspace.artifacts.write(
@@ -104,7 +104,7 @@ def train_transform_network(
         metrics={"images": len(data.images.image_ids), "views": len(data.views), "hand_made": hand_made},
     )
     vectors = vectors_of(text_space_from_files(space.files), data.paragraphs)
-    paired = taught_rows(data, feature, vectors, settings, hand_made=hand_made, seed=seed, progress=progress)
+    paired = taught_rows(data, feature, displays, vectors, settings, hand_made=hand_made, seed=seed, progress=progress)
     transform = make_transform(paired, settings, seed=seed, progress=progress)
     transform_generation = workspace.artifacts.write(
         TRANSFORM,
@@ -112,7 +112,7 @@ def train_transform_network(
         config=_configs(settings.transform, settings.statements, settings.learning),
         parents={TEXT_SPACE: space.generation_id, IMAGE_FEATURE: feature_generation.generation_id},
         seeds={"seed": seed},
-        metrics={"pairs": len(paired.pairs.image_ids), "views": len(paired.image_ids), "hand_made": hand_made},
+        metrics={"pairs": len(paired.pairs.image_ids), "views": len(set(paired.image_ids)), "hand_made": hand_made},
     )
     return LearnResult(generations=(feature_generation, transform_generation))
 

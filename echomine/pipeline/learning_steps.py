@@ -12,7 +12,7 @@ from echomine.domain.records import Pair, Paragraph
 from echomine.domain.splits import unit_hash
 from echomine.domain.vocabulary import Assertion
 from echomine.learning.coarse_task import CoarseTarget
-from echomine.learning.display_feature import DisplayFeature, Embedded, train_display_feature
+from echomine.learning.display_feature import DisplayFeature, Embedded, TaughtDisplays, learn_displays
 from echomine.learning.transform import Transform, train_transform
 from echomine.pipeline.labeller import (
     Judgement,
@@ -24,7 +24,15 @@ from echomine.pipeline.labeller import (
 from echomine.pipeline.learning_data import GriddedImages, LearningData
 from echomine.pipeline.progress import Progress, steps_of
 from echomine.pipeline.settings import Settings
-from echomine.pipeline.taught_rows import PairedFeatures, Vectors, embed_taught, paired_features, viewed_features
+from echomine.pipeline.taught_rows import (
+    PairedFeatures,
+    Vectors,
+    is_taught,
+    paired_features,
+    taught_images,
+    viewed_features,
+    with_copies,
+)
 from echomine.pipeline.weak_pairs import paragraphs_by_study, propose_pairs, propose_views, revise_pairs
 from echomine.retrieval.paragraph_index import ParagraphIndex
 from echomine.retrieval.text_space import TextSpace
@@ -67,16 +75,17 @@ def with_weak_labels(data: LearningData) -> LearningData:
 
 def make_image_feature(
     data: LearningData, settings: Settings, *, seed: int, progress: Progress, checkpoint_dir: Path | None = None
-) -> DisplayFeature:
-    """A display feature learnt on the views and, without labels, on all images."""
+) -> tuple[DisplayFeature, TaughtDisplays]:
+    """A display feature learnt on the views and, without labels, on all images; and the taught images described."""
     views = {view.image_id: CoarseTarget(view.valve, view.flow) for view in data.views}
     with progress.stage("Training the image feature", 100) as advance:
-        return train_display_feature(
+        return learn_displays(
             data.images.pixels,
             [views.get(image) for image in data.images.image_ids],
             settings.image_feature,
             settings.network,
             seed=seed,
+            taught=is_taught(data),
             groups=data.images.patients,
             checkpoint_dir=checkpoint_dir,
             on_progress=_percent(steps_of(advance)),
@@ -86,6 +95,7 @@ def make_image_feature(
 def taught_rows(  # noqa: PLR0913 - everything that is learnt from
     data: LearningData,
     feature: DisplayFeature,
+    displays: TaughtDisplays,
     vectors: Vectors,
     settings: Settings,
     *,
@@ -93,15 +103,20 @@ def taught_rows(  # noqa: PLR0913 - everything that is learnt from
     seed: int,
     progress: Progress,
 ) -> PairedFeatures:
-    """The rows that the transform is learnt from: pairs and viewed images; weak pairs alone where none is hand-made."""
+    """The rows that the transform is learnt from: pairs and viewed images, and copies of another look of both.
+
+    Where no pair is hand-made there are weak pairs and their copies alone.
+    """
     with progress.stage("Describing pairs and views", 1) as advance:
-        taught, embedded = embed_taught(feature, data)
+        taught = taught_images(data)
+        embedded, copies = displays.embedded(feature), displays.embedded_copies(feature)
         advance(1)
     if not hand_made:
         pairs = settle_weak_pairs(data, taught, embedded, vectors, settings, seed=seed, progress=progress)
-        return paired_features(data, pairs, taught, embedded, vectors)
+        return with_copies(paired_features(data, pairs, taught, embedded, vectors), taught, copies)
     paired = paired_features(data, data.pairs, taught, embedded, vectors)
-    return viewed_features(data, paired, taught, embedded, vectors, settings.statements, ridge=settings.transform.ridge)
+    rows = viewed_features(data, paired, taught, embedded, vectors, settings.statements, ridge=settings.transform.ridge)
+    return with_copies(rows, taught, copies)
 
 
 def make_transform(paired: PairedFeatures, settings: Settings, *, seed: int, progress: Progress) -> Transform:

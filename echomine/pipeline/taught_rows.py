@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from echomine.domain.records import Pair, Paragraph
 from echomine.domain.vocabulary import DopplerMode
-from echomine.learning.display_feature import DisplayFeature, Embedded
+from echomine.learning.display_feature import Embedded
 from echomine.learning.statements import StatementConfig, settle_viewed
 from echomine.pipeline.learning_data import GriddedImages, LearningData
 from echomine.pipeline.viewed_statements import Evidence, candidates_of, statements_of
@@ -17,14 +17,17 @@ from echomine.pipeline.viewed_statements import Evidence, candidates_of, stateme
 Vectors = Mapping[str, NDArray[np.float32]]
 """(m,) unit vector of each paragraph id."""
 
+COPY_WEIGHT = 0.5
+"""Weight of a copy of another look beside the display itself."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedFeatures:
-    """What the transform learns from: one row a pair, and one a viewed image.
+    """What the transform learns from: one row a pair, one a viewed image, and one a copy of another look of either.
 
     Attributes:
         image_ids, patients, modes: N each.
-        paragraph_ids: N; ``""`` for an image that has a view but no pair.
+        paragraph_ids: N; ``""`` for an image that has a view but no pair, and for a copy.
         features: (N, d).
         targets: (N, m).
         weights: (N,) weight of each row.
@@ -69,11 +72,34 @@ class PairedFeatures:
         )
 
 
-def embed_taught(feature: DisplayFeature, data: LearningData) -> tuple[GriddedImages, Embedded]:
-    """The images that have a pair or a view, and their rows; each patient's valve told by a head that never saw him."""
+def is_taught(data: LearningData) -> list[bool]:
+    """Of each image whether it has a pair or a view."""
     named = {pair.image_id for pair in data.pairs} | {view.image_id for view in data.views}
-    taught = data.images.only(named)
-    return taught, feature.embed(taught.pixels, taught.patients)
+    return [name in named for name in data.images.image_ids]
+
+
+def taught_images(data: LearningData) -> GriddedImages:
+    """The images that have a pair or a view, in their order."""
+    return data.images.only({name for name, known in zip(data.images.image_ids, is_taught(data), strict=True) if known})
+
+
+def with_copies(rows: PairedFeatures, taught: GriddedImages, copies: Sequence[Embedded]) -> PairedFeatures:
+    """The rows, and for each once more the features of every copy of its image: no pairs, of less weight."""
+    places = taught.rows()
+    at = [places[name] for name in rows.image_ids]
+    for copy in copies:
+        rows = rows.with_rows(
+            PairedFeatures(
+                image_ids=rows.image_ids[: len(at)],
+                patients=rows.patients[: len(at)],
+                modes=rows.modes[: len(at)],
+                paragraph_ids=("",) * len(at),
+                features=copy.features[at],
+                targets=rows.targets[: len(at)],
+                weights=np.float32(COPY_WEIGHT) * rows.weights[: len(at)],
+            )
+        )
+    return rows
 
 
 def paired_features(
