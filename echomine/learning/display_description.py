@@ -65,7 +65,7 @@ class DisplayFeatureConfig:
     plain: float = 1.0
     graded: float = 9.0
     seen_weight: float = 1.0
-    measured_weight: float = 1.0
+    measured_weight: float = 0.7
 
     def __post_init__(self) -> None:
         if not (self.kernels or self.measured or self.network):
