@@ -61,16 +61,6 @@ def expected_calibration_error(confidences: ArrayLike, correct: ArrayLike, *, bi
     return gap / total if total else float("nan")
 
 
-def brier_score(confidences: ArrayLike, correct: ArrayLike) -> float:
-    """Mean squared distance of confidence and outcome; NaN without rows.
-
-    Raises:
-        MeasurementError: If the shapes differ.
-    """
-    values, right = _checked(confidences, correct)
-    return float(np.mean((values - right) ** 2)) if values.size else float("nan")
-
-
 def risk_coverage(confidences: ArrayLike, correct: ArrayLike) -> RiskCoverage:
     """The risk-coverage curve, one point for each different confidence: equal ones are kept together.
 

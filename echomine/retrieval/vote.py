@@ -8,7 +8,7 @@ quantiles around it.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from echomine.domain.errors import ConfigurationError
 from echomine.domain.folding import fold_findings
-from echomine.domain.records import Finding, Hit, Paragraph
+from echomine.domain.records import Finding, Paragraph
 from echomine.domain.severity import GRADES, SeverityInterval
 from echomine.domain.vocabulary import FLOW_DISEASES, Assertion, Disease, Severity, Valve
 
@@ -191,19 +191,6 @@ class VoteTable:
             )
             for place in np.flatnonzero((support >= config.min_support) & (support > 0)).tolist()
         )
-
-
-def vote_of_hits(hits: Iterable[Hit], config: VoteConfig | None = None) -> tuple[PairVote, ...]:
-    """The vote over hits, best first; reads their findings each time, so keep ballots where speed matters."""
-    config = config or VoteConfig()
-    ballots = [
-        Ballot(
-            score=hit.score,
-            readings=readings_of(hit.paragraph, normal_is_absent=config.normal_is_absent),
-        )
-        for hit in hits
-    ]
-    return vote(ballots, config)
 
 
 def _reading(finding: Finding) -> Reading:

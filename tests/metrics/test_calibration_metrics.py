@@ -2,25 +2,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import brier_score_loss
 
 from echomine.domain.errors import MeasurementError
 from echomine.metrics.calibration import (
-    brier_score,
     expected_calibration_error,
     reliability_bins,
     risk_coverage,
 )
 
 rows = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=50)
-
-
-@given(rows)
-def test_brier_as_sklearn(pairs):
-    values, right = zip(*pairs, strict=True)
-    if len(set(right)) == 2:
-        assert brier_score(values, right) == pytest.approx(brier_score_loss(right, values))
-    assert 0 <= brier_score(values, right) <= 1
 
 
 def test_calibration_error_by_hand():
@@ -69,7 +59,6 @@ def test_knowing_ones_errors_beats_guessing():
 
 
 def test_nothing_gives_nan_and_different_lengths_are_told():
-    assert np.isnan(brier_score([], []))
     assert np.isnan(risk_coverage([], []).area)
     with pytest.raises(MeasurementError):
         risk_coverage([0.1], [])

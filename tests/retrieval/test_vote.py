@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echomine.domain.errors import ConfigurationError
-from echomine.domain.records import Finding, Hit, Paragraph, Span
+from echomine.domain.records import Finding, Paragraph, Span
 from echomine.domain.severity import GRADES, SeverityInterval, is_disease
 from echomine.domain.vocabulary import Assertion, Disease, Severity, Valve
-from echomine.retrieval.vote import Ballot, Reading, VoteConfig, VoteTable, readings_of, vote, vote_of_hits
+from echomine.retrieval.vote import Ballot, Reading, VoteConfig, VoteTable, readings_of, vote
 
 ALL = VoteConfig(min_support=0.0)
 
@@ -123,12 +123,6 @@ def test_readings_of_normal_negated_and_doubtful_statements():
         finding(Disease.STENOSIS, Severity.MILD, assertion=Assertion.POSSIBLE),
     )
     assert [reading.disease for reading in readings_of(doubtful)] == [Disease.REGURGITATION]
-
-
-def test_a_vote_of_hits_reads_their_findings():
-    hits = [Hit(paragraph=paragraph(finding(Disease.STENOSIS, Severity.SEVERE)), score=0.7)]
-    (outcome,) = vote_of_hits(hits)
-    assert (outcome.grade, outcome.present) == (Severity.SEVERE, 1.0)
 
 
 intervals = st.tuples(st.sampled_from(GRADES), st.sampled_from(GRADES)).map(
