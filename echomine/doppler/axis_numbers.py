@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import combinations
 
@@ -14,6 +14,8 @@ LEAST_SCORE = 0.8
 """Print recognised with less is not taken for a number."""
 FEWEST_NUMBERS = 3
 """Two numbers lie on a line whatever they say; three can disagree."""
+FEWEST_INVERTED, INVERTED_SHARE = 2, 2 / 3
+"""Numbers above zero that must be negative, and their share, for positive velocities to point down."""
 _NUMBER = re.compile(r"^(?P<sign>[-+]*)(?P<number>(?:0|[1-9]\d{0,3})(?:\.\d{1,2})?|\.\d{1,2})$")
 _DASHES = str.maketrans({"–": "-", "—": "-", "−": "-", ",": ".", "·": ".", "[": "", "]": "", "(": "", ")": "", " ": ""})
 
@@ -71,9 +73,31 @@ class NumberLine:
 
     @property
     def signed(self) -> bool:
-        """Whether more signs were read that agree with it than that speak against it: else up may be down."""
+        """Whether the signs that were read can be believed: else up may be down.
+
+        More must agree than speak against it, and minus signs on both sides of zero cannot all be any. That positive
+        velocities point down is rare, and a tick mark before some numbers soon says so: most numbers above zero must.
+        """
         shown = sum(number.sign != 0 and number.magnitude > 0 for number in self.fitting)
-        return shown > 2 * self.wrong_signs
+        believed = shown > 2 * self.wrong_signs and not self.minus_on_both_sides
+        return believed and (self.step > 0 or self._is_surely_inverted)
+
+    @property
+    def minus_on_both_sides(self) -> bool:
+        """Whether numbers above and below zero seem negative: some of those signs are tick marks, and any may be."""
+        sides = {self.value(number.row) > 0 for number in self.fitting if number.sign < 0 and number.magnitude > 0}
+        return len(sides) > 1
+
+    @property
+    def _is_surely_inverted(self) -> bool:
+        above = [number for number in self.fitting if number.magnitude > 0 and number.row < self.zero_row]
+        minus = sum(number.sign < 0 for number in above)
+        return not self.wrong_signs and minus >= FEWEST_INVERTED and minus >= INVERTED_SHARE * len(above)
+
+    def turned(self) -> "NumberLine":
+        """The same scale with positive velocities on the other side."""
+        shown = sum(number.sign != 0 and number.magnitude > 0 for number in self.fitting)
+        return replace(self, step=-self.step, wrong_signs=shown - self.wrong_signs)
 
 
 def number_of(word: Word, text: str, score: float) -> AxisNumber | None:
@@ -134,7 +158,10 @@ def line_through(numbers: Sequence[AxisNumber], *, tolerance_px: float) -> Numbe
         for signs in ((1, 1), (1, -1), (-1, 1), (-1, -1))
         if (line := _through(first, second, signs, sure, tolerance_px))
     ]
-    return _refined(max(lines, key=_support), numbers) if lines else None
+    if not lines:
+        return None
+    line = _refined(max(lines, key=_support), numbers)
+    return line if line.step > 0 or line.signed else line.turned()
 
 
 def _support(line: NumberLine) -> tuple[float, bool]:

@@ -124,7 +124,8 @@ def _axis_of(sheet: Sheet, marks: Marks, column: Column, reader: TextReader) -> 
 
 _SIGN_ASSUMED = AxisProblem(
     AxisProblemCode.SIGN_ASSUMED,
-    "no signs tell which side of the axis is negative: positive velocities are taken to point up",
+    "no signs tell, or none that can be believed, which side of the axis is negative: positive velocities are taken to "
+    "point up",
 )
 
 

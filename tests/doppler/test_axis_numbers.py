@@ -2,7 +2,7 @@
 
 import pytest
 
-from echomine.doppler.axis_numbers import AxisUnit, is_axis_print, line_through, number_of, unit_of
+from echomine.doppler.axis_numbers import AxisUnit, NumberLine, is_axis_print, line_through, number_of, unit_of
 from echomine.doppler.marks import Word
 
 
@@ -67,9 +67,39 @@ def test_a_tick_read_as_a_minus_does_not_turn_the_scale():
     assert line.wrong_signs == 1
 
 
-def test_an_inverted_display_stays_inverted():
-    line = line_through([number(100, "-100"), number(200, "0"), number(300, "100"), number(400, "200")], tolerance_px=2)
+def line_of(*texts: str) -> NumberLine:
+    """Through numbers that stand below each other, 100 rows apart."""
+    return line_through([number(100 * row, text) for row, text in enumerate(texts)], tolerance_px=2)
+
+
+@pytest.mark.parametrize("texts", [("-200", "-100", "0", "100"), ("-200", "-100", "0"), ("-300", "200", "-100", "0")])
+def test_an_inverted_display_stays_inverted(texts):
+    line = line_of(*texts)
     assert line.step == pytest.approx(-1.0)
+    assert line.signed
+
+
+@pytest.mark.parametrize("texts", [("200", "100", "0", "-100"), ("200", "100", "0", "-100", "200"), ("-100", "-200")])
+def test_signs_that_nothing_speaks_against_are_believed(texts):
+    line = line_of(*texts)
+    assert line.step == pytest.approx(1.0)
+    assert line.signed
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("-200", "-100", "0", "-100"),  # tick marks read as signs above, and one sign or one more tick mark below
+        ("-400", "-300", "-200", "100", "0", "-100"),
+        ("-200", "100", "0", "100", "200"),  # one tick mark among unsigned numbers
+        ("400", "-300", "200", "100", "0"),
+        ("-100", "0", "100", "200"),
+    ],
+)
+def test_weak_signs_do_not_turn_a_display_on_its_head(texts):
+    line = line_of(*texts)
+    assert line.step == pytest.approx(1.0)
+    assert not line.signed
 
 
 def test_numbers_without_signs_mean_the_usual_display():
