@@ -25,6 +25,7 @@ _TRUTH_COLUMNS = ("sop_uid", "valve", "disease", "severity")
 _FLOW_COLUMNS = ("vmax_mps", "mean_vmax_mps", "mean_gradient_mmhg", "vti_cm", "pht_ms", "beats")
 
 Progress = Callable[[int, int], None]
+Row = tuple[str, ...]
 """Called with the number of images written so far and the number of all."""
 
 
@@ -69,11 +70,14 @@ def write_archive(
     plan, calendar = plan_archive(config, seed)
     drafts = write_reports(config, seed, plan.paired, calendar)
     _write_tables(directory, plan, drafts)
+    truth: list[Row] = []
     done, total = 0, len(plan.images)
-    for count in _written_images(directory, plan, workers):
+    for count, rows in _written_images(directory, plan, workers):
+        truth += rows
         done += count
         if on_progress is not None:
             on_progress(done, total)
+    _write_csv(directory / "truth.csv", (*_TRUTH_COLUMNS, *_FLOW_COLUMNS), truth)
     _write_json(directory / "archive.json", _description(plan))
     return _count(directory, plan, drafts)
 
@@ -109,7 +113,6 @@ def _write_tables(directory: Path, plan: ArchivePlan, drafts: Sequence[ReportDra
     )
     _write_csv(directory / "pairs.csv", ("sop_uid", "study_uid", "quote"), pairs)
     _write_csv(directory / "views.csv", ("sop_uid", "valve", "flow"), _view_rows(plan))
-    _write_csv(directory / "truth.csv", (*_TRUTH_COLUMNS, *_FLOW_COLUMNS), _truth_rows(plan))
 
 
 def _report_row(draft: ReportDraft) -> dict[str, str]:
@@ -129,10 +132,10 @@ def _view_rows(plan: ArchivePlan) -> Iterator[tuple[str, str, str]]:
         yield view.image_id, view.valve.value, view.flow.value
 
 
-def _truth_rows(plan: ArchivePlan) -> Iterator[tuple[str, ...]]:
-    for image in plan.images:
-        flows = true_flows(plan.config, plan.seed, image)
-        for row in true_findings(image, exam_state(plan.config, plan.seed, image.exam)):
+def _truth_rows(config: ArchiveConfig, seed: int, images: Iterable[ImagePlan]) -> Iterator[Row]:
+    for image in images:
+        flows = true_flows(config, seed, image)
+        for row in true_findings(image, exam_state(config, seed, image.exam)):
             said = (row.image_id, row.valve.value, row.disease.value, row.severity.word)
             yield *said, *_flow_words(flows.get(row.disease))
 
@@ -151,7 +154,7 @@ def _flow_words(flow: TrueFlow | None) -> tuple[str, ...]:
     )
 
 
-def _write_csv(path: Path, header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+def _write_csv(path: Path, header: tuple[str, ...], rows: Iterable[Row]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
@@ -162,8 +165,8 @@ def _write_json(path: Path, value: dict[str, Any]) -> None:
     path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
-def _written_images(directory: Path, plan: ArchivePlan, workers: int) -> Iterator[int]:
-    """Draw and write all images, yielding the size of each finished batch."""
+def _written_images(directory: Path, plan: ArchivePlan, workers: int) -> Iterator[tuple[int, list[Row]]]:
+    """Draw and write all images, yielding the size of each finished batch and the truth about it."""
     images = plan.images
     for folder in sorted({image_path(image).parent for image in images}):
         (directory / folder).mkdir(parents=True, exist_ok=True)
@@ -178,11 +181,11 @@ def _written_images(directory: Path, plan: ArchivePlan, workers: int) -> Iterato
         yield from pool.map(_write_batch, batches)
 
 
-def _write_batch(job: tuple[Path, ArchiveConfig, int, tuple[ImagePlan, ...]]) -> int:
+def _write_batch(job: tuple[Path, ArchiveConfig, int, tuple[ImagePlan, ...]]) -> tuple[int, list[Row]]:
     directory, config, seed, images = job
     for image in images:
         (directory / image_path(image)).write_bytes(image_bytes(config, seed, image))
-    return len(images)
+    return len(images), list(_truth_rows(config, seed, images))
 
 
 def _description(plan: ArchivePlan) -> dict[str, Any]:

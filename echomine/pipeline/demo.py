@@ -33,7 +33,7 @@ from echomine.pipeline.tables import TextTable
 from echomine.synthetic.config import LECTURE, SMALL, ArchiveConfig
 
 ARCHIVE, DEMO_KEY = "synthetic-archive", b"synthetic patients need no secret"
-SHOWN_QUERIES, SHOWN_REVIEWS = 8, 10
+SHOWN_QUERIES, SHOWN_REVIEWS = 6, 10
 WRITERS = 2
 
 
