@@ -65,11 +65,10 @@ def strip_table(workspace: Workspace, data: Path) -> TextTable:
     folder = data / "doppler" / "dev"
     rows = [_strip_row(workspace, folder, strip) for strip in json.loads((folder / "truth.json").read_text("utf-8"))]
     return TextTable(
-        title=f"{len(rows)} real strips as queries (screenshots without a scale)",
+        title=f"{len(rows)} real strips as queries (screenshots, scale read off the axis)",
         headers=("strip", "measured", "said of the aortic valve", "valves of the 10 nearest", "nearest says"),
         rows=tuple(rows),
-        note="The models were learnt on synthetic displays; a screenshot states no scale, so no severity is claimed "
-        "and every label is abstained.",
+        note="The models were learnt on synthetic displays alone.",
     )
 
 

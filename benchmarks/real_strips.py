@@ -1,10 +1,12 @@
 """Real CW strips of the aortic valve as queries to models that saw synthetic displays alone.
 
+    python -m benchmarks.real_strips ../shared/data/doppler/dev --workspace WORKSPACE
     python -m benchmarks.real_strips ../shared/data/doppler/dev --cache DIR [--seed 41]
 
-A synthetic archive of the lecture's size is drawn in memory, everything is learnt on it, and each strip is labelled as
-`echomine query` would: its scale is read off its axis. No strip is learnt from. The valve is that of the surest label;
-the grade is that of the label of aortic stenosis, against the guideline's grade of the velocity read by hand.
+The models are those of a workspace (of ``echomine demo``, say), or a synthetic archive of the lecture's size is drawn
+in memory and everything is learnt on it. Each strip is labelled as ``echomine query`` would: its scale is read off its
+axis. No strip is learnt from. The valve is that of the surest label; the grade is that of the label of aortic stenosis,
+against the guideline's grade of the velocity read by hand.
 """
 
 import argparse
@@ -15,6 +17,7 @@ from pathlib import Path
 
 from benchmarks.transform_study import draw_study
 from echomine.archive.spectral_files import read_spectral_file
+from echomine.archive.workspace import Workspace
 from echomine.domain.records import ImageRecord, Label
 from echomine.domain.vocabulary import Assertion, Disease, Severity, Valve
 from echomine.metrics.intervals import wilson_interval
@@ -22,6 +25,7 @@ from echomine.pipeline.displays import on_grid
 from echomine.pipeline.evaluate import fit_models
 from echomine.pipeline.evaluation_runs import FittedModels
 from echomine.pipeline.measured_labels import suggested_valve
+from echomine.pipeline.model_chain import ModelChain, load_chain
 from echomine.pipeline.progress import SILENT
 from echomine.pipeline.settings import settings_from
 from echomine.pipeline.similar_cases import severity_words
@@ -70,7 +74,7 @@ def _class(grade: Severity) -> int:
     return sum(grade >= first for first in CLASSES)
 
 
-def label_strips(models: FittedModels, folder: Path) -> list[Strip]:
+def label_strips(models: FittedModels | ModelChain, folder: Path) -> list[Strip]:
     """The CW strips of the aortic valve, labelled."""
     entries = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
     chosen = [one for one in entries if one["mode"] == "CW" and one["valve"] == "aortic"]
@@ -85,7 +89,7 @@ def label_strips(models: FittedModels, folder: Path) -> list[Strip]:
     ]
 
 
-def _labels(models: FittedModels, path: Path) -> tuple[Label, ...]:
+def _labels(models: FittedModels | ModelChain, path: Path) -> tuple[Label, ...]:
     spectral = read_spectral_file(path)
     record = ImageRecord(
         image_id=path.name,
@@ -98,7 +102,7 @@ def _labels(models: FittedModels, path: Path) -> tuple[Label, ...]:
     return models.labeller.labels(record, found, model="")
 
 
-def strip_table(strips: Sequence[Strip], seed: int) -> TextTable:
+def strip_table(strips: Sequence[Strip], source: str) -> TextTable:
     """One row a strip, and the figures below."""
     rows = tuple(
         (one.name, f"{one.vmax_mps:.2f}", one.truth.word, one.valve.value if one.valve else "-", _said(one))
@@ -107,7 +111,7 @@ def strip_table(strips: Sequence[Strip], seed: int) -> TextTable:
     right = _share(sum(one.valve is Valve.AORTIC for one in strips), len(strips))
     near = _share(sum(one.steps_off is not None and one.steps_off <= 1 for one in strips), len(strips))
     return TextTable(
-        title=f"{len(strips)} real strips, models learnt on the synthetic archive of seed {seed}",
+        title=f"{len(strips)} real strips, models learnt on {source}",
         headers=("strip", "m/s", "grade", "valve said", "stenosis said"),
         rows=rows,
         note=f"Valve right {right}; stenosis within one grade of four {near}.",
@@ -129,14 +133,24 @@ def _share(count: int, total: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("real", type=Path)
-    parser.add_argument("--cache", type=Path, required=True)
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("--workspace", type=Path, help="one that was mined")
+    place.add_argument("--cache", type=Path, help="where a drawn archive is kept")
     parser.add_argument("--seed", type=int, default=41)
     options = parser.parse_args()
-    options.cache.mkdir(parents=True, exist_ok=True)
+    if options.workspace:
+        models: FittedModels | ModelChain = load_chain(Workspace.open(options.workspace))
+        source = "the workspace's archive"
+    else:
+        models, source = _learnt(options.cache, options.seed), f"the synthetic archive of seed {options.seed}"
+    print(strip_table(label_strips(models, options.real), source).markdown())
+
+
+def _learnt(cache: Path, seed: int) -> FittedModels:
+    cache.mkdir(parents=True, exist_ok=True)
     settings = settings_from({})
-    study = draw_study(options.seed, options.cache, settings.image_feature.grid)
-    models, _ = fit_models(study.data, study.data.paragraphs, settings, seed=0, progress=SILENT)
-    print(strip_table(label_strips(models, options.real), options.seed).markdown())
+    study = draw_study(seed, cache, settings.image_feature.grid)
+    return fit_models(study.data, study.data.paragraphs, settings, seed=0, progress=SILENT)[0]
 
 
 if __name__ == "__main__":

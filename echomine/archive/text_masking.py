@@ -1,6 +1,7 @@
 """Print taken out of pictures before they are shown or exported; the numbers of axes stay."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from echomine.doppler.region import Box
 MARGIN_PX = 2
 FEWEST_BELOW_EACH_OTHER = 3
 """Numbers of an axis stand in a column; a lone number may be a part of a date."""
+VAST = 0.3
+"""What is found over so much of both sides of a picture is no line of print, but beats in a row that look like one."""
 
 
 def without_text(
@@ -20,7 +23,8 @@ def without_text(
 ) -> Pixels:
     """A copy of a picture with its print filled with the level around it.
 
-    What a network finds as text is masked whatever it says, but for columns of axis numbers, units, and ``kept``.
+    What a network finds as text is masked whatever it says, but for columns of axis numbers, units, and ``kept``. What
+    it finds over a great part of the picture is looked at once more, enlarged, for the print that may stand in it.
 
     Args:
         pixels: (H, W) or (H, W, 3), 0..255.
@@ -30,12 +34,30 @@ def without_text(
     """
     reader = reader or default_text_reader()
     masked = pixels.copy()
-    found = [text for text in reader.find(pixels) if within is None or _meet(text.box, within)]
+    found = [text for text in _print(pixels, reader) if within is None or _meet(text.box, within)]
     stays = set(_axis_boxes(pixels, found, reader))
     for text in found:
         if text.box not in stays and not any(_inside(text.box, box) for box in kept):
             _fill(masked, text.box)
     return masked
+
+
+def _print(pixels: Pixels, reader: TextReader) -> list[FoundText]:
+    found = reader.find(pixels)
+    vast = [text.box for text in found if _is_vast(text.box, pixels)]
+    lines = [text for text in found if text.box not in vast]
+    for x0, y0, x1, y1 in vast:
+        twice = pixels[y0:y1, x0:x1].repeat(2, axis=0).repeat(2, axis=1)  # print may be small beside a flow
+        for text in reader.find(twice):
+            left, top, right, bottom = text.box
+            moved = (x0 + left // 2, y0 + top // 2, x0 + (right + 1) // 2, y0 + (bottom + 1) // 2)
+            lines += [] if _is_vast(moved, pixels) else [replace(text, box=moved)]
+    return lines
+
+
+def _is_vast(box: Box, pixels: Pixels) -> bool:
+    rows, columns = pixels.shape[:2]
+    return box[2] - box[0] > VAST * columns and box[3] - box[1] > VAST * rows
 
 
 def _axis_boxes(pixels: Pixels, found: Sequence[FoundText], reader: TextReader) -> list[Box]:

@@ -168,6 +168,9 @@ def query(
         ("valve", "disease", "severity", "confidence", ""),
         similar.label_rows(),
     )
+    if similar.shown_measured:
+        headers = ("valve", "disease", "severity", "confidence", "by", "beside the other")
+        print_table("Measured on the display", headers, similar.measured_rows())
     print_table("Nearest paragraphs", ("score", "paragraph", "says", "text"), similar.hit_rows())
     return None
 

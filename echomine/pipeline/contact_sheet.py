@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from echomine.archive.durable_files import write_bytes
 from echomine.domain.records import Hit, Label
-from echomine.pipeline.similar_cases import SimilarCases, SimilarImage, finding_words, severity_words, shorten
+from echomine.pipeline.similar_cases import (
+    SimilarCases,
+    SimilarImage,
+    agreement_words,
+    finding_words,
+    measured_words,
+    severity_words,
+    shorten,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +42,8 @@ def contact_sheet_png(similar: SimilarCases) -> bytes:
         2, 6, height_ratios=(1, 1.15), left=0.02, right=0.98, top=0.93, bottom=0.03, wspace=0.08, hspace=0.16
     )
     _draw_query(figure.add_subplot(grid[0, :2]), similar)
-    _draw_text(figure.add_subplot(grid[1, :2]), _label_lines(similar.labels) + _note_lines(similar.notes))
+    said = _label_lines(similar.labels) + _measured_lines(similar.shown_measured) + _note_lines(similar.notes)
+    _draw_text(figure.add_subplot(grid[1, :2]), said)
     for column, case in enumerate(similar.cases[:CASES]):
         _draw_case(figure.add_subplot(grid[0, 2 + column]), case)
     _draw_text(figure.add_subplot(grid[1, 2:]), _hit_lines(similar.hits))
@@ -84,6 +93,16 @@ def _body(text: str, width: int, *, color: str = _QUIET) -> tuple[str, dict[str,
 def _label_lines(labels: tuple[Label, ...]) -> list[tuple[str, dict[str, Any]]]:
     words = [_body(f"{_label_words(label)}  ({label.confidence:.2f})", 60, color=_INK) for label in labels]
     return [_head("Read from the nearest paragraphs"), *words]
+
+
+def _measured_lines(labels: tuple[Label, ...]) -> list[tuple[str, dict[str, Any]]]:
+    if not labels:
+        return []
+    lines = [_head("Measured on the display")]
+    for label in labels:
+        lines.append(_body(f"{_label_words(label)}  ({label.confidence:.2f})", 60, color=_INK))
+        lines.append(_body("; ".join(filter(None, (measured_words(label), agreement_words(label)))), 60))
+    return lines
 
 
 def _label_words(label: Label) -> str:

@@ -15,9 +15,15 @@ from echomine.archive.durable_files import write_bytes
 from echomine.domain.records import Finding, Hit, Label
 from echomine.domain.severity import SeverityInterval
 from echomine.domain.vocabulary import Assertion, Disease, Severity
-from echomine.pipeline.measured_labels import AGREEMENT
 from echomine.pipeline.measurement_picture import measurement_picture
-from echomine.pipeline.similar_cases import SimilarCases, SimilarImage, measured_words, severity_phrase, shorten
+from echomine.pipeline.similar_cases import (
+    SimilarCases,
+    SimilarImage,
+    agreement_words,
+    measured_words,
+    severity_phrase,
+    shorten,
+)
 from echomine.pipeline.tables import TextTable
 
 WIDTH_PX, THUMBNAIL_PX = 620, 240
@@ -100,14 +106,10 @@ def _measured(similar: SimilarCases) -> dict[str, Any] | None:
     return {
         "picture": _picture(measurement_picture(similar.measured), WIDTH_PX),
         "labels": [
-            {**_chip(label), "by": measured_words(label), "agreement": _agreement(label)}
+            {**_chip(label), "by": measured_words(label), "agreement": agreement_words(label)}
             for label in similar.measured_labels
         ],
     }
-
-
-def _agreement(label: Label) -> str:
-    return "; ".join(piece.note for piece in label.evidence if piece.kind == AGREEMENT)
 
 
 def _label(label: Label) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from echomine.domain.records import Hit, Label, Paragraph
 from echomine.domain.severity import SeverityInterval
 from echomine.domain.vocabulary import Assertion, Severity
 from echomine.pipeline.measure_image import MeasuredImage
+from echomine.pipeline.measured_labels import AGREEMENT, MEASUREMENT
 
 MAX_TEXT = 240
 
@@ -91,6 +92,25 @@ class SimilarCases:
             for label in self.labels
         ]
 
+    @property
+    def shown_measured(self) -> tuple[Label, ...]:
+        """Measured labels that can be relied on; the others stay in :meth:`document`."""
+        return tuple(label for label in self.measured_labels if not label.abstained)
+
+    def measured_rows(self) -> list[tuple[str, ...]]:
+        """Rows of the table of what the display measures."""
+        return [
+            (
+                label.valve.value,
+                label.disease.value,
+                severity_words(label),
+                f"{label.confidence:.2f}",
+                measured_words(label),
+                agreement_words(label),
+            )
+            for label in self.shown_measured
+        ]
+
     def hit_rows(self) -> list[tuple[str, ...]]:
         """Rows of the paragraph table."""
         return [
@@ -156,9 +176,14 @@ def measured_document(label: Label) -> dict[str, Any]:
 
 def measured_words(label: Label) -> str:
     """``vmax 3.1, EACVI/ASE 2017``: what a measured label rests on."""
-    numbers = [piece for piece in label.evidence if piece.kind == "measurement"]
+    numbers = [piece for piece in label.evidence if piece.kind == MEASUREMENT]
     tables = sorted({piece.note.split(",")[0] for piece in numbers})
     return ", ".join([f"{piece.reference} {piece.score:g}" for piece in numbers] + tables)
+
+
+def agreement_words(label: Label) -> str:
+    """``conflict: retrieval says none``: what the other sources say beside a measured label."""
+    return "; ".join(piece.note for piece in label.evidence if piece.kind == AGREEMENT)
 
 
 def _hit_document(hit: Hit) -> dict[str, Any]:

@@ -66,6 +66,26 @@ def test_a_lone_number_is_masked_and_what_is_kept_is_kept():
     assert np.array_equal(without_text(pixels, kept=[(30, 30, 70, 60)], reader=Told({box: "1953"})), pixels)
 
 
+def test_a_row_of_beats_taken_for_print_is_left_but_not_the_name_in_it():
+    class Beats(Told):
+        """Finds the whole flow in the picture, and again, with a name, in the part that holds it, twice as large."""
+
+        def find(self, pixels):
+            whole = [FoundText((10, 20, 190, 90), 0.9)]
+            return (
+                whole
+                if pixels.shape == (100, 200)
+                else [FoundText((0, 0, 360, 140), 0.9), FoundText((10, 12, 90, 32), 0.9)]
+            )
+
+    pixels = np.random.default_rng(0).integers(60, 200, (100, 200)).astype(np.uint8)
+    masked = without_text(pixels, reader=Beats({(15, 26, 55, 36): "SMITH"}))
+    name = np.zeros(pixels.shape, dtype=bool)
+    name[26 - 2 : 36 + 2, 15 - 2 : 55 + 2] = True
+    assert np.array_equal(masked[~name], pixels[~name])
+    assert np.ptp(masked[name]) == 0
+
+
 def test_the_given_picture_is_not_changed():
     pixels = np.full((100, 100, 3), 255, dtype=np.uint8)
     without_text(pixels, reader=Told({(10, 10, 50, 30): "X"}))
