@@ -10,7 +10,7 @@ from echomine.archive.scan_table import ScanRow
 from echomine.archive.workspace import Workspace
 from echomine.domain.errors import ArtifactError, EchomineError, ItemError, MeasurementError, Reason, UsageError
 from echomine.domain.vocabulary import ItemState
-from echomine.pipeline.cardiac_models import APICAL_CLIPS, APICAL_ECHO, CALCIUM, CINE_MR, CINE_MR_3D
+from echomine.pipeline.cardiac_models import APICAL_CLIPS, APICAL_ECHO, CALCIUM, CINE_MR, CINE_MR_3D, HEART_SHAPES
 from echomine.pipeline.cardiac_result import CardiacResult
 from echomine.pipeline.progress import SILENT, Progress
 from echomine.reports import extract_measurements
@@ -20,7 +20,7 @@ LARGEST_EF_DIFFERENCE = 10.0
 GIVEN_MASK = "mask"
 WITHOUT = {"mr": "none", "echo": "none", "calcium": "candidates"}
 """What a scan is measured with where there are no networks: nothing, or every candidate."""
-_NETWORKS = {"mr": (CINE_MR, CINE_MR_3D), "echo": (APICAL_ECHO, APICAL_CLIPS), "calcium": (CALCIUM,)}
+_NETWORKS = {"mr": (CINE_MR, CINE_MR_3D, HEART_SHAPES), "echo": (APICAL_ECHO, APICAL_CLIPS), "calcium": (CALCIUM,)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,12 @@ def quantify_archive(workspace: Workspace, scans: Path, *, progress: Progress = 
     with progress.stage("heart scans", len(listed)) as advance:
         for scan in listed:
             advance(1)
-            key = (scan_digest(scan), _model(workspace, scan))
+            try:
+                key = (scan_digest(scan), _model(workspace, scan))
+            except OSError as error:  # without its bytes a scan has no name in the catalog
+                counts["quarantined"] += 1
+                problems.append((scan.line, Reason.SOURCE_MISSING.value, _unreadable(error)))
+                continue
             if key in done:
                 counts["already_done"] += 1
                 continue
@@ -93,7 +98,16 @@ def _measured(workspace: Workspace, scan: ListedScan) -> ScanRow:
     except (ItemError, MeasurementError, UsageError) as error:
         reason = error.reason if isinstance(error, ItemError) else _reason(error)
         return replace(row, state=ItemState.QUARANTINED, reason=reason.value, message=str(error))
+    except OSError as error:
+        return replace(row, state=ItemState.QUARANTINED, reason=Reason.SOURCE_MISSING.value, message=_unreadable(error))
+    except (ValueError, RuntimeError, MemoryError) as error:  # of the libraries; their words may hold what is in a file
+        message = f"it could not be measured ({type(error).__name__})"
+        return replace(row, state=ItemState.QUARANTINED, reason=Reason.FAILED.value, message=message)
     return replace(row, result=result.document(), conflicts=_conflicts(workspace, scan.study_uid, result))
+
+
+def _unreadable(error: OSError) -> str:
+    return f"a file of it cannot be read: {error.strerror or type(error).__name__}"
 
 
 def _reason(error: EchomineError) -> Reason:

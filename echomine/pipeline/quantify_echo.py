@@ -302,15 +302,24 @@ def _pair(view: SeenView) -> tuple[Frame, Frame]:
     return view.frames[view.ed], view.frames[view.es]
 
 
+def _is_single(view: SeenView) -> bool:
+    return view.ed == view.es
+
+
 def _volumes(seen: Sequence[SeenView]) -> dict[str, tuple[float | None, float | None]]:
-    """EDV and ESV by method, the best first; a single picture has one volume and no ejection."""
-    single = seen[0].ed == seen[0].es
+    """EDV and ESV by method, the best first; a single picture has one volume and no ejection.
+
+    Both planes together count only where both show the same instants: one that has but a single picture says nothing of
+    the other's systole.
+    """
+    single = _is_single(seen[0])
     four = [one.profile for one in _pair(seen[0])]
     table: dict[str, tuple[float | None, float | None]] = {}
-    if len(seen) == 2:
+    if len(seen) == 2 and _is_single(seen[1]) == single:
         two = [one.profile for one in _pair(seen[1])]
         both = [biplane_discs_ml(a, b) if a and b else None for a, b in zip(four, two, strict=True)]
-        table["biplane"] = (both[0], both[1])
+        if None not in both:
+            table["biplane"] = (both[0], both[1])
     discs = [single_plane_discs_ml(one) if one else None for one in four]
     areas = [area_length_ml(one) if one else None for one in four]
     table |= {"single_plane": (discs[0], discs[1]), "area_length": (areas[0], areas[1])}

@@ -209,6 +209,19 @@ def test_echo_biplane_volumes_of_ellipsoids(echo_files, tmp_path):
     assert nibabel.load(tmp_path / "out" / "mask_a4c.nii.gz").shape == (260, 300, 2)
 
 
+def test_a_second_view_of_one_instant_does_not_stand_for_the_others_systole(echo_files, tmp_path):
+    """By the clip alone; the diastole of the other view as its systole would halve the ejection fraction."""
+    affine = np.diag([-0.4, -0.4, 1, 1])
+    mask, picture = _apical(86, 50)
+    two = EchoView(
+        images=(_save(tmp_path / "two.nii.gz", picture, None, affine),),
+        masks=(_save(tmp_path / "two_mask.nii.gz", mask, None, affine),),
+    )
+    four = EchoView(images=(echo_files["a4c"],), masks=(echo_files["a4c_mask"],))
+    both, one = (quantify_echo(EchoRequest(four_chamber=four, two_chamber=other)) for other in (two, None))
+    assert both.value("lv_ef") == one.value("lv_ef") == pytest.approx(100 * (1 - 74 * 16**2 / (86 * 22**2)), abs=0.9)
+
+
 def test_echo_one_view_is_flagged(echo_files):
     view = EchoView(images=(echo_files["a4c"],), masks=(echo_files["a4c_mask"],))
     result = quantify_echo(EchoRequest(four_chamber=view))

@@ -12,6 +12,7 @@ from echomine.cli import app
 from echomine.domain.errors import UsageError
 from echomine.domain.records import Report
 from echomine.domain.vocabulary import ItemState, Valve
+from echomine.pipeline import quantify_archive as quantify_archive_module
 from echomine.pipeline.export_labels import ExportRequest, export_labels
 from echomine.pipeline.quantify_archive import quantify_archive
 from echomine.pipeline.quantify_echo import listed_views
@@ -97,6 +98,28 @@ def test_what_was_measured_is_not_measured_again(archive):
     assert workspace.catalog.scans.count() == 3
     (scans.parent / "broken.nii.gz").write_bytes((scans.parent / "ed.nii.gz").read_bytes())
     assert quantify_archive(workspace, scans).counts["already_done"] == 2
+
+
+def test_what_a_library_or_the_disk_does_to_one_scan_does_not_stop_the_others(archive, monkeypatch):
+    workspace, scans = archive
+    real_result, real_digest = quantify_archive_module._result, quantify_archive_module.scan_digest
+
+    def result(workspace, scan):
+        if scan.study_uid == "1.2.4":
+            raise RuntimeError("PATIENT^NAME in the words of a library")
+        return real_result(workspace, scan)
+
+    def digest(scan):
+        if scan.study_uid == "1.2.5":
+            raise OSError(5, "Input/output error")
+        return real_digest(scan)
+
+    monkeypatch.setattr(quantify_archive_module, "_result", result)
+    monkeypatch.setattr(quantify_archive_module, "scan_digest", digest)
+    done = quantify_archive(workspace, scans)
+    assert (done.counts["measured"], done.counts["quarantined"]) == (1, 2)
+    assert {(line, reason) for line, reason, _ in done.problems} == {(3, "failed"), (4, "source_missing")}
+    assert "PATIENT" not in str(done.document())
 
 
 def test_the_command_lists_what_was_quarantined(archive):
