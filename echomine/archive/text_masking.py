@@ -57,7 +57,7 @@ def _print(pixels: Pixels, reader: TextReader) -> list[FoundText]:
 
 def _is_vast(box: Box, pixels: Pixels) -> bool:
     rows, columns = pixels.shape[:2]
-    return box[2] - box[0] > VAST * columns and box[3] - box[1] > VAST * rows
+    return bool(box[2] - box[0] > VAST * columns and box[3] - box[1] > VAST * rows)
 
 
 def _axis_boxes(pixels: Pixels, found: Sequence[FoundText], reader: TextReader) -> list[Box]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from echomine.archive.durable_files import write_bytes
 from echomine.archive.nifti_files import NiftiImage, read_nifti, write_nifti_mask
 from echomine.archive.volume_geometry import Placement, plane_placement
+from echomine.cardiac.anatomical_guarantee import Remedy
 from echomine.cardiac.apical_anatomy import (
     APICAL_LIMITS,
     ApicalCriterion,
@@ -93,11 +94,12 @@ class EchoRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """One picture of a view with its mask, in canonical order."""
+    """One picture of a view with its mask, in canonical order, and how the mask became valid."""
 
     picture: NDArray[np.float32]
     mask: NDArray[np.uint8]
     profile: ApicalProfile | None
+    remedy: Remedy = Remedy.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +167,7 @@ def quantify_echo(request: EchoRequest) -> CardiacResult:
     anatomy = _anatomy(seen)
     if request.guarantee:
         seen = [view if given.masks else _made_valid(view) for view, given in zip(seen, views, strict=True)]
-    left = _anatomy(seen)
+    left, remedies = _anatomy(seen), _remedies(seen)
     values = _values(seen)
     notes: tuple[str, ...] = ()
     if ensemble is not None and request.two_chamber is not None and not request.two_chamber.masks:
@@ -175,7 +177,7 @@ def quantify_echo(request: EchoRequest) -> CardiacResult:
         values=values,
         categories=ef_categories(values, table=request.table, sex=request.sex),
         flags=unique_flags([*_flags(seen), *((Flag.INVALID_ANATOMY,) if left else ())]),
-        anatomy=tuple(replace(one, remedy="" if one in left else "repaired") for one in anatomy),
+        anatomy=tuple(replace(one, remedy="" if one in left else remedies[one.instant].value) for one in anatomy),
         anatomy_valid=not left,
         curves=_curves(seen),
         model=_model(ensemble),
@@ -263,8 +265,8 @@ def _made_valid(view: SeenView) -> SeenView:
     """The view with valid masks at the two instants that are measured."""
     frames = list(view.frames)
     for at in {view.ed, view.es}:
-        mask = valid_apical(frames[at].mask, view.spacing_mm).mask
-        frames[at] = _framed(frames[at].picture, mask, view.spacing_mm)
+        valid = valid_apical(frames[at].mask, view.spacing_mm)
+        frames[at] = replace(_framed(frames[at].picture, valid.mask, view.spacing_mm), remedy=valid.remedy)
     return replace(view, frames=tuple(frames))
 
 
@@ -357,6 +359,15 @@ def _anatomy(seen: Sequence[SeenView]) -> tuple[AnatomyNote, ...]:
     )
 
 
+def _remedies(seen: Sequence[SeenView]) -> dict[str, Remedy]:
+    """How the mask of each measured instant became valid."""
+    return {
+        f"{name}_{instant}": frame.remedy
+        for name, view in zip(VIEW_NAMES, seen, strict=False)
+        for instant, frame in zip(("ed", "es"), _pair(view), strict=True)
+    }
+
+
 def _apical_violations(view: SeenView, number: int) -> dict[ApicalCriterion, float]:
     mask = view.frames[number].mask
     has_wall = bool((mask == Apical.MYOCARDIUM).any())
@@ -371,6 +382,7 @@ def _flags(seen: Sequence[SeenView]) -> tuple[Flag, ...]:
         pair = _pair(view)
         flags += [Flag.ABSENT_LV for one in pair if one.profile is None]
         flags += [Flag.ABSENT_LA for one in pair if not (one.mask == Apical.LA).any()]
+        flags += [Flag.INVENTED_MASK for one in pair if one.remedy in {Remedy.REPLACED, Remedy.EMPTIED}]
         flags += [Flag.CUT_AT_BORDER for one in pair if touches_border(one.mask == Apical.LV)]
         if view.ed == view.es or np.array_equal(pair[0].mask, pair[1].mask):
             flags.append(Flag.SAME_INSTANT)

@@ -19,7 +19,7 @@ EF_DEVIATION = {"mr": 4.2, "echo": 11.6}
 """Standard deviation of measured minus traced ejection fraction, in points, on patients left out (docs/figures.md)."""
 MASK_DEVIATION = 5.0
 """The same between two tracings of one exam; an assumption."""
-DOUBTFUL_FLAGS = frozenset({"same_instant", "instants_swapped", "absent_lv"})
+DOUBTFUL_FLAGS = frozenset({"same_instant", "instants_swapped", "absent_lv", "invented_mask"})
 """With one of them an ejection fraction is no statement about the heart."""
 
 

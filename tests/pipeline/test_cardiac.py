@@ -10,6 +10,7 @@ import torch
 from typer.testing import CliRunner
 
 from echomine.archive.workspace import Workspace
+from echomine.cardiac.anatomical_guarantee import Remedy, ValidSlice
 from echomine.cardiac.ensemble import ensemble_files
 from echomine.cardiac.short_axis_anatomy import volume_violations
 from echomine.cardiac.volumes import Flag
@@ -17,6 +18,7 @@ from echomine.cli import app
 from echomine.domain.errors import ArtifactError, ItemError, Reason, UsageError
 from echomine.models.segmentation.cine_preparation import CinePreparation
 from echomine.models.segmentation.isensee import IsenseeConfig, IsenseeUNet
+from echomine.pipeline import quantify_echo as quantify_echo_module
 from echomine.pipeline.cardiac_result import write_result
 from echomine.pipeline.quantify_calcium import CalciumRequest, quantify_calcium
 from echomine.pipeline.quantify_echo import EchoRequest, EchoView, quantify_echo
@@ -220,6 +222,20 @@ def test_a_second_view_of_one_instant_does_not_stand_for_the_others_systole(echo
     four = EchoView(images=(echo_files["a4c"],), masks=(echo_files["a4c_mask"],))
     both, one = (quantify_echo(EchoRequest(four_chamber=four, two_chamber=other)) for other in (two, None))
     assert both.value("lv_ef") == one.value("lv_ef") == pytest.approx(100 * (1 - 74 * 16**2 / (86 * 22**2)), abs=0.9)
+
+
+@pytest.mark.parametrize(("remedy", "is_flagged"), [("repaired", False), ("replaced", True), ("emptied", True)])
+def test_a_ventricle_that_nobody_drew_is_told(monkeypatch, remedy, is_flagged):
+    mask, picture = (array.T for array in _apical(86, 44))
+    seen = quantify_echo_module.SeenView(
+        frames=(quantify_echo_module._framed(picture, mask, (0.4, 0.4)),), ed=0, es=0, stored=(), spacing_mm=(0.4, 0.4)
+    )
+    drawn = mask if remedy != "emptied" else np.zeros_like(mask)
+    valid = ValidSlice(mask=drawn, remedy=Remedy(remedy))
+    monkeypatch.setattr(quantify_echo_module, "valid_apical", lambda _mask, _spacing_mm: valid)
+    made = quantify_echo_module._made_valid(seen)
+    assert (Flag.INVENTED_MASK in quantify_echo_module._flags([made])) is is_flagged
+    assert Flag.INVENTED_MASK not in quantify_echo_module._flags([seen])
 
 
 def test_echo_one_view_is_flagged(echo_files):
