@@ -196,19 +196,6 @@ class TaughtDisplays:
         return tuple(feature.place(described, self.numbers, self.patients) for described in self.copied)
 
 
-def train_display_feature(
-    images: Images,
-    views: Sequence[CoarseTarget | None],
-    config: DisplayFeatureConfig,
-    network: ImageFeatureConfig | None = None,
-    *,
-    seed: int,
-    groups: Sequence[str] | None = None,
-) -> DisplayFeature:
-    """The feature of :func:`learn_displays` alone, taught of the viewed images."""
-    return learn_displays(images, views, config, network, seed=seed, groups=groups)[0]
-
-
 def learn_displays(  # noqa: PLR0913 - what a training run is made of
     images: Images,
     views: Sequence[CoarseTarget | None],

@@ -10,7 +10,7 @@ from echomine.domain.vocabulary import FlowKind, Valve
 from echomine.doppler.display import PhysicalGrid
 from echomine.learning.coarse_task import CoarseTarget
 from echomine.learning.display_description import DisplayFeatureConfig, display_feature_config
-from echomine.learning.display_feature import DisplayFeature, train_display_feature
+from echomine.learning.display_feature import DisplayFeature, learn_displays
 from echomine.learning.image_feature import ImageFeatureConfig
 
 GRID = PhysicalGrid(rows=64, columns=64, seconds=2.4)
@@ -35,7 +35,7 @@ def views(valves: list[Valve]) -> list[CoarseTarget | None]:
 @pytest.fixture(scope="module")
 def trained() -> DisplayFeature:
     images, valves = displays()
-    return train_display_feature(images, views(valves), CONFIG, seed=3)
+    return learn_displays(images, views(valves), CONFIG, seed=3)[0]
 
 
 def test_the_valve_is_told_without_a_network(trained: DisplayFeature) -> None:
@@ -77,7 +77,7 @@ def test_files_bring_it_back_and_broken_ones_are_told(trained: DisplayFeature) -
 def test_measurements_join_with_flags_for_what_is_missing() -> None:
     images, valves = displays(16)
     config = dataclasses.replace(CONFIG, measured=True, kernels=0)
-    feature = train_display_feature(images, views(valves), config, seed=0)
+    feature = learn_displays(images, views(valves), config, seed=0)[0]
     assert np.isfinite(feature.embed(images).features).all()
     assert np.isfinite(feature.embed(np.zeros_like(images)).features).all()
 
@@ -87,7 +87,7 @@ def test_a_network_can_join() -> None:
     images, valves = displays()
     config = dataclasses.replace(CONFIG, network=True, pooling=1)
     network = ImageFeatureConfig(epochs=1, batch_size=16, precision="32", accelerator="cpu")
-    feature = train_display_feature(images, views(valves), config, network, seed=0)
+    feature = learn_displays(images, views(valves), config, network, seed=0)[0]
     loaded = DisplayFeature.from_files(feature.to_files())
     np.testing.assert_allclose(loaded.embed(images).features, feature.embed(images).features, atol=1e-4)
 
@@ -95,7 +95,7 @@ def test_a_network_can_join() -> None:
 def test_bad_input_is_refused() -> None:
     images, valves = displays(8)
     with pytest.raises(ConfigurationError, match="one view"):
-        train_display_feature(images, views(valves)[:4], CONFIG, seed=0)
+        learn_displays(images, views(valves)[:4], CONFIG, seed=0)
     with pytest.raises(ConfigurationError, match="kernels, measurements or a network"):
         DisplayFeatureConfig(kernels=0, measured=False)
     with pytest.raises(ConfigurationError, match="multiples of pooling"):
