@@ -8,6 +8,7 @@ from sqlalchemy import Row, func, select
 
 from echomine.archive.database import Database, insert_replacing
 from echomine.archive.schema import scans
+from echomine.domain.errors import Reason
 from echomine.domain.vocabulary import ItemState
 
 
@@ -48,11 +49,10 @@ class ScanTable:
         self._database = database
 
     def done(self) -> frozenset[tuple[str, str]]:
-        """(scan, model) of everything that was quantified or quarantined."""
+        """(scan, model) of everything that was quantified or quarantined, but for want of networks."""
+        query = select(scans.c.scan_id, scans.c.model).where(scans.c.reason != Reason.NO_NETWORKS.value)
         with self._database.read() as connection:
-            return frozenset(
-                (row.scan_id, row.model) for row in connection.execute(select(scans.c.scan_id, scans.c.model))
-            )
+            return frozenset((row.scan_id, row.model) for row in connection.execute(query))
 
     def put(self, row: ScanRow) -> None:
         """Writes one scan, in place of an earlier row of the same model."""

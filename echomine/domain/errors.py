@@ -43,6 +43,7 @@ class Reason(StrEnum):
     NOT_HOUNSFIELD = "not_hounsfield"
     BAD_SERIES = "bad_series"
     NO_HEART = "no_heart"
+    NO_NETWORKS = "no_networks"
     BAD_PIXELS = "bad_pixels"
     BAD_TARGET = "bad_target"
     FAILED = "failed"

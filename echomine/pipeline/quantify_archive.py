@@ -8,7 +8,7 @@ from typing import Any
 from echomine.archive.scan_list import ListedScan, read_scan_list, scan_digest
 from echomine.archive.scan_table import ScanRow
 from echomine.archive.workspace import Workspace
-from echomine.domain.errors import ArtifactError, EchomineError, ItemError, MeasurementError, Reason, UsageError
+from echomine.domain.errors import ArtifactError, EchomineError, ItemError, Reason, UsageError, WorkspaceError
 from echomine.domain.vocabulary import ItemState
 from echomine.pipeline.cardiac_models import APICAL_CLIPS, APICAL_ECHO, CALCIUM, CINE_MR, CINE_MR_3D, HEART_SHAPES
 from echomine.pipeline.cardiac_result import CardiacResult
@@ -19,7 +19,7 @@ LARGEST_EF_DIFFERENCE = 10.0
 """Points of ejection fraction: more than two readers of one exam usually differ by."""
 GIVEN_MASK = "mask"
 WITHOUT = {"mr": "none", "echo": "none", "calcium": "candidates"}
-"""What a scan is measured with where there are no networks: nothing, or every candidate."""
+"""The model of a scan where there are no networks: none, which quarantines it until there are, or every candidate."""
 _NETWORKS = {"mr": (CINE_MR, CINE_MR_3D, HEART_SHAPES), "echo": (APICAL_ECHO, APICAL_CLIPS), "calcium": (CALCIUM,)}
 
 
@@ -60,9 +60,10 @@ def quantify_archive(workspace: Workspace, scans: Path, *, progress: Progress = 
             advance(1)
             try:
                 key = (scan_digest(scan), _model(workspace, scan))
-            except OSError as error:  # without its bytes a scan has no name in the catalog
+            except (OSError, ArtifactError) as error:  # without its bytes and model a scan has no name in the catalog
+                reason, message = _fault(error)
                 counts["quarantined"] += 1
-                problems.append((scan.line, Reason.SOURCE_MISSING.value, _unreadable(error)))
+                problems.append((scan.line, reason.value, message))
                 continue
             if key in done:
                 counts["already_done"] += 1
@@ -93,25 +94,25 @@ def _measured(workspace: Workspace, scan: ListedScan) -> ScanRow:
     )
     try:
         result = _result(workspace, scan)
-    except ArtifactError:
-        raise  # no networks: the run cannot go on, and nothing is wrong with the scan
-    except (ItemError, MeasurementError, UsageError) as error:
-        reason = error.reason if isinstance(error, ItemError) else _reason(error)
-        return replace(row, state=ItemState.QUARANTINED, reason=reason.value, message=str(error))
-    except OSError as error:
-        return replace(row, state=ItemState.QUARANTINED, reason=Reason.SOURCE_MISSING.value, message=_unreadable(error))
-    except (ValueError, RuntimeError, MemoryError) as error:  # of the libraries; their words may hold what is in a file
-        message = f"it could not be measured ({type(error).__name__})"
-        return replace(row, state=ItemState.QUARANTINED, reason=Reason.FAILED.value, message=message)
+    except WorkspaceError:
+        raise
+    except (EchomineError, OSError, ValueError, RuntimeError, MemoryError) as error:
+        reason, message = _fault(error)
+        return replace(row, state=ItemState.QUARANTINED, reason=reason.value, message=message)
     return replace(row, result=result.document(), conflicts=_conflicts(workspace, scan.study_uid, result))
 
 
-def _unreadable(error: OSError) -> str:
-    return f"a file of it cannot be read: {error.strerror or type(error).__name__}"
-
-
-def _reason(error: EchomineError) -> Reason:
-    return Reason.SOURCE_MISSING if isinstance(error, UsageError) else Reason.FAILED
+def _fault(error: Exception) -> tuple[Reason, str]:
+    """The reason code and the sentence of what one scan failed by."""
+    if isinstance(error, OSError):
+        return Reason.SOURCE_MISSING, f"a file of it cannot be read: {error.strerror or type(error).__name__}"
+    if isinstance(error, ItemError):
+        return error.reason, str(error)
+    if isinstance(error, ArtifactError):  # nothing is wrong with the scan: it is measured once there are networks
+        return Reason.NO_NETWORKS, str(error)
+    if isinstance(error, EchomineError):
+        return Reason.SOURCE_MISSING if isinstance(error, UsageError) else Reason.FAILED, str(error)
+    return Reason.FAILED, f"it could not be measured ({type(error).__name__})"  # a library's words may hold names
 
 
 def _result(workspace: Workspace, scan: ListedScan) -> CardiacResult:

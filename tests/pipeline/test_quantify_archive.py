@@ -122,6 +122,36 @@ def test_what_a_library_or_the_disk_does_to_one_scan_does_not_stop_the_others(ar
     assert "PATIENT" not in str(done.document())
 
 
+def test_a_kind_without_networks_is_told_item_by_item_until_there_are_some(archive, monkeypatch):
+    workspace, scans = archive
+    with scans.open("a") as stream:
+        stream.write("mr,1.2.6,MRN-79,ed.nii.gz;es.nii.gz,\necho,1.2.7,,ed.nii.gz,\n")
+        stream.write("mr,1.2.8,MRN-80,ed.nii.gz;es.nii.gz,ed_mask.nii.gz;es_mask.nii.gz\n")
+    first = quantify_archive(workspace, scans)
+    assert first.counts == {"measured": 2, "quarantined": 4, "already_done": 0, "conflicts": 1}
+    untrained = [(line, message) for line, reason, message in first.problems if reason == "no_networks"]
+    assert [line for line, _ in untrained] == [5, 6]
+    assert "echomine cardiac train mr" in untrained[0][1]
+    assert workspace.catalog.ledger.run(first.run).counts == first.counts
+    assert workspace.catalog.scans.of_study("1.2.6")[0].model == "none"
+    again = quantify_archive(workspace, scans)
+    assert again.counts == {"measured": 0, "quarantined": 2, "already_done": 4, "conflicts": 0}
+    masked = scans.read_text().replace("ed.nii.gz;es.nii.gz,\n", "ed.nii.gz;es.nii.gz,ed_mask.nii.gz;es_mask.nii.gz\n")
+    scans.write_text(masked)
+    assert quantify_archive(workspace, scans).counts["quarantined"] == 1
+
+
+def test_a_model_that_cannot_be_named_is_told_item_by_item(archive):
+    workspace, scans = archive
+    scans.write_text(scans.read_text() + "mr,1.2.6,,ed.nii.gz;es.nii.gz,\n")
+    current = workspace.path / "artifacts" / "cine_mr" / "CURRENT"
+    current.parent.mkdir(parents=True)
+    current.write_bytes(b"\xff\xfe")
+    done = quantify_archive(workspace, scans)
+    assert done.counts["measured"] == 1
+    assert done.problems[-1][:2] == (5, "no_networks")
+
+
 def test_the_command_lists_what_was_quarantined(archive):
     workspace, scans = archive
     done = CliRunner().invoke(app, ["cardiac", "archive", str(scans), "--workspace", str(workspace.path), "--json"])
