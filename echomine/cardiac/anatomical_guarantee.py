@@ -42,6 +42,10 @@ class Remedy(StrEnum):
     EMPTIED = "emptied"
 
 
+INVENTED = frozenset({Remedy.REPLACED, Remedy.EMPTIED})
+"""After them the slice is no longer a drawing of this heart."""
+
+
 class ShapeCoder(Protocol):
     """Masks in the frame of :mod:`echomine.models.segmentation.heart_frame` to latent vectors and back."""
 

@@ -7,7 +7,7 @@ References:
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from echomine.cardiac.volumes import checked_spacing_mm
 from echomine.domain.errors import ConfigurationError, MeasurementError
+from echomine.domain.heart_choices import AgatstonConvention
 
 THRESHOLD_HU = 130.0
 SMALLEST_LESION_MM3 = 1.5
@@ -40,17 +41,6 @@ class CalciumSite(IntEnum):
 
 CORONARIES = (CalciumSite.LAD, CalciumSite.LCX, CalciumSite.RCA)
 """The sites that make up the coronary score."""
-
-
-class AgatstonConvention(StrEnum):
-    """How slices other than 3 mm apart count.
-
-    ``per_slice`` is the rule of 1990, made for 3 mm slices; ``scaled`` multiplies each slice by its spacing / 3 mm, so
-    that thin slices do not count several times.
-    """
-
-    PER_SLICE = "per_slice"
-    SCALED = "scaled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

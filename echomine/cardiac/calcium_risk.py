@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from echomine.domain.errors import ConfigurationError, MeasurementError
+from echomine.domain.heart_choices import RiskSchemeName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +49,17 @@ RISK_SCHEMES: dict[str, RiskScheme] = {
     scheme.name: scheme
     for scheme in (
         RiskScheme(
-            name="four",
+            name=RiskSchemeName.FOUR,
             source="0, 1-99, 100-399, 400 and more (Hecht et al., J Cardiovasc Comput Tomogr 2017;11:74-84, CAC-DRS)",
             words=("0", "1-99", "100-399", "400 or more"),
             limits=(math.nextafter(0, 1), 100, 400),
             limit_belongs_below=False,
         ),
-        _above("lessmann2018", "Lessmann 2018", ("0-10", "11-100", "101-1000", "above 1000"), 10, 100, 1000),
         _above(
-            "five",
+            RiskSchemeName.LESSMANN2018, "Lessmann 2018", ("0-10", "11-100", "101-1000", "above 1000"), 10, 100, 1000
+        ),
+        _above(
+            RiskSchemeName.FIVE,
             "five classes of lung screening",
             ("0", "1-10", "11-100", "101-1000", "above 1000"),
             0,
@@ -65,7 +68,7 @@ RISK_SCHEMES: dict[str, RiskScheme] = {
             1000,
         ),
         _above(
-            "deepcac",
+            RiskSchemeName.DEEPCAC,
             "Zeleznik et al., Nat Commun 2021;12:715",
             ("very low", "low", "moderate", "high"),
             0,

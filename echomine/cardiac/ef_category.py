@@ -1,18 +1,10 @@
 """Words of the guidelines for an ejection fraction."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from echomine.domain.errors import ConfigurationError, MeasurementError
+from echomine.domain.heart_choices import EfTableName, Sex
 from echomine.domain.vocabulary import Severity
-
-
-class Sex(StrEnum):
-    """Sex, where a table depends on it."""
-
-    MALE = "male"
-    FEMALE = "female"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +29,17 @@ class EfTable:
     Attributes:
         name: What ``--table`` takes.
         source: The guideline and its table.
-        bands: From the highest to the lowest, by sex; ``unknown`` holds the limits that fit both.
+        bands: From the highest to the lowest, by sex; for an unknown one those of men, as :attr:`depends_on_sex` tells.
     """
 
     name: str
     source: str
     bands: dict[Sex, tuple[EfBand, ...]]
+
+    @property
+    def depends_on_sex(self) -> bool:
+        """Whether men and women have other limits."""
+        return self.bands[Sex.MALE] != self.bands[Sex.FEMALE]
 
 
 def _ase_bands(normal_pct: float) -> tuple[EfBand, ...]:
@@ -61,20 +58,20 @@ _HEART_FAILURE = (
 )
 
 EF_TABLES: dict[str, EfTable] = {
-    "ase2015": EfTable(
-        name="ase2015",
+    EfTableName.ASE2015: EfTable(
+        name=EfTableName.ASE2015,
         source="Lang et al., J Am Soc Echocardiogr 2015;28:1-39, Table 4 (men 52-72 %, women 54-74 % normal)",
         bands={Sex.MALE: _ase_bands(52), Sex.FEMALE: _ase_bands(54), Sex.UNKNOWN: _ase_bands(52)},
     ),
-    "esc2021": EfTable(
-        name="esc2021",
+    EfTableName.ESC2021: EfTable(
+        name=EfTableName.ESC2021,
         source="McDonagh et al., Eur Heart J 2021;42:3599-3726, Table 3 (<= 40, 41-49, >= 50 %)",
         bands=dict.fromkeys(Sex, _HEART_FAILURE),
     ),
 }
 
 
-def ef_category(ef_pct: float, *, table: str = "ase2015", sex: Sex = Sex.UNKNOWN) -> EfBand:
+def ef_category(ef_pct: float, *, table: str = EfTableName.ASE2015, sex: Sex = Sex.UNKNOWN) -> EfBand:
     """The band of an ejection fraction; it is rounded to whole percent first, as the tables are written in them.
 
     Raises:

@@ -52,7 +52,7 @@ FLAG_SENTENCES: dict[Flag, str] = {
     Flag.FORESHORTENED: "the two views differ by more than 10 % in length: one may be foreshortened",
     Flag.SINGLE_PLANE: "one view only: the ventricle is taken as round about its axis",
     Flag.INVALID_ANATOMY: "the mask has violations of anatomy",
-    Flag.INVENTED_MASK: "a mask could not be mended: a round ventricle of its place and size, or none, was measured",
+    Flag.INVENTED_MASK: "a mask or a slice could not be mended: a round ventricle in its place, or none, was measured",
     Flag.CONTRAST: "the blood is as dense as with contrast medium: no calcium score holds",
     Flag.METAL: "metal in the field: streaks may count as calcium",
     Flag.THICK_SLICES: "slices thicker than 3 mm: small calcifications are missed",

@@ -1,6 +1,5 @@
 """Commands that score one heart scan."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from echomine.cli.application import DEFAULT_WORKSPACE, JsonOption, SeedOption, WorkspaceOption, app
 from echomine.cli.showing import RichProgress, finish, print_json, print_problems, print_table, stderr, stdout
+from echomine.domain.heart_choices import AgatstonConvention, EfTableName, RiskSchemeName, Sex, TrainedKind
 
 if TYPE_CHECKING:
     from echomine.pipeline.cardiac_result import CardiacResult
@@ -16,51 +16,14 @@ cardiac_app = typer.Typer(help="Volumes, ejection fraction, mass and calcium of 
 app.add_typer(cardiac_app, name="cardiac")
 
 
-class EfTableName(StrEnum):
-    """Guideline for the category of an ejection fraction."""
-
-    ASE2015 = "ase2015"
-    ESC2021 = "esc2021"
-
-
-class SexName(StrEnum):
-    """Sex, where a table depends on it."""
-
-    MALE = "male"
-    FEMALE = "female"
-    UNKNOWN = "unknown"
-
-
-class ConventionName(StrEnum):
-    """How slices other than 3 mm apart count in an Agatston score."""
-
-    SCALED = "scaled"
-    PER_SLICE = "per_slice"
-
-
-class SchemeName(StrEnum):
-    """Risk categories of an Agatston score."""
-
-    FOUR = "four"
-    LESSMANN = "lessmann2018"
-    FIVE = "five"
-    DEEPCAC = "deepcac"
-
-
-class TrainedKind(StrEnum):
-    """What is trained."""
-
-    MR = "mr"
-    MR3D = "mr3d"
-    ECHO = "echo"
-    CLIPS = "clips"
-    CALCIUM = "calcium"
-
-
 OutOption = Annotated[Path | None, typer.Option("--out", help="Folder for masks, picture and result.json.")]
 ModelOption = Annotated[str, typer.Option("--model", help="Generation of the networks; the current one by default.")]
+GuaranteeOption = Annotated[
+    bool | None,
+    typer.Option("--make-valid/--as-is", help="Mend the anatomy of every mask, or of none; else of networks' masks."),
+]
 TableOption = Annotated[EfTableName, typer.Option("--table", help="Guideline of the category.")]
-SexOption = Annotated[SexName, typer.Option("--sex", help="For guidelines that depend on it.")]
+SexOption = Annotated[Sex, typer.Option("--sex", help="For guidelines that depend on it.")]
 
 
 @cardiac_app.command()
@@ -69,15 +32,14 @@ def mr(
     systole: Annotated[Path | None, typer.Argument(help="Volume of end systole.")] = None,
     mask: Annotated[list[Path] | None, typer.Option("--mask", help="Measure this mask; once for each scan.")] = None,
     model: ModelOption = "",
-    as_is: Annotated[bool, typer.Option("--as-is", help="Do not make masks anatomically valid.")] = False,
+    guarantee: GuaranteeOption = None,
     table: TableOption = EfTableName.ASE2015,
-    sex: SexOption = SexName.UNKNOWN,
+    sex: SexOption = Sex.UNKNOWN,
     out: OutOption = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     as_json: JsonOption = False,
 ) -> None:
     """Ventricular volumes, ejection fractions and mass of a short-axis cine MR."""
-    from echomine.cardiac.ef_category import Sex
     from echomine.pipeline.quantify_mr import MrRequest, quantify_mr
 
     request = MrRequest(
@@ -86,9 +48,9 @@ def mr(
         workspace=workspace,
         generation=model,
         out=out,
-        guarantee=not as_is,
-        table=table.value,
-        sex=Sex(sex.value),
+        guarantee=guarantee,
+        table=table,
+        sex=sex,
     )
     _show(quantify_mr(request), out, as_json=as_json)
 
@@ -102,16 +64,16 @@ def echo(
         list[Path] | None, typer.Option("--mask", help="Measure this mask; in the order A4C ED, ES, A2C ED, ES.")
     ] = None,
     model: ModelOption = "",
-    as_is: Annotated[bool, typer.Option("--as-is", help="Do not make the networks' masks anatomically valid.")] = False,
+    guarantee: GuaranteeOption = None,
     table: TableOption = EfTableName.ASE2015,
-    sex: SexOption = SexName.UNKNOWN,
+    sex: SexOption = Sex.UNKNOWN,
     out: OutOption = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     as_json: JsonOption = False,
 ) -> None:
     """Left ventricular volumes and ejection fraction from apical views."""
-    from echomine.cardiac.ef_category import Sex
-    from echomine.pipeline.quantify_echo import EchoRequest, echo_views, quantify_echo
+    from echomine.pipeline.echo_frames import echo_views
+    from echomine.pipeline.quantify_echo import EchoRequest, quantify_echo
 
     views = echo_views([a4c, *([a2c] if a2c else [])], es or [], mask or [])
     request = EchoRequest(
@@ -120,9 +82,9 @@ def echo(
         workspace=workspace,
         generation=model,
         out=out,
-        guarantee=not as_is,
-        table=table.value,
-        sex=Sex(sex.value),
+        guarantee=guarantee,
+        table=table,
+        sex=sex,
     )
     _show(quantify_echo(request), out, as_json=as_json)
 
@@ -134,8 +96,10 @@ def calcium(
     everything: Annotated[
         bool, typer.Option("--all-candidates", help="Score every dense piece, bone included.")
     ] = False,
-    convention: Annotated[ConventionName, typer.Option(help="Agatston convention.")] = ConventionName.SCALED,
-    risk_scheme: Annotated[SchemeName, typer.Option("--risk-scheme", help="Risk categories.")] = SchemeName.FOUR,
+    convention: Annotated[AgatstonConvention, typer.Option(help="Agatston convention.")] = AgatstonConvention.SCALED,
+    risk_scheme: Annotated[
+        RiskSchemeName, typer.Option("--risk-scheme", help="Risk categories.")
+    ] = RiskSchemeName.FOUR,
     mass_factor: Annotated[float | None, typer.Option(help="Scanner's mg/mm3/HU, for the mass score.")] = None,
     model: ModelOption = "",
     out: OutOption = None,
@@ -143,7 +107,6 @@ def calcium(
     as_json: JsonOption = False,
 ) -> None:
     """Agatston, volume and mass score of a CT."""
-    from echomine.cardiac.calcium import AgatstonConvention
     from echomine.pipeline.quantify_calcium import CalciumRequest, quantify_calcium
 
     request = CalciumRequest(
@@ -152,8 +115,8 @@ def calcium(
         everything=everything,
         workspace=workspace,
         generation=model,
-        convention=AgatstonConvention(convention.value),
-        scheme=risk_scheme.value,
+        convention=convention,
+        scheme=risk_scheme,
         mg_per_mm3_hu=mass_factor,
         out=out,
     )
@@ -201,7 +164,7 @@ def train(
     if data is None and kind is not TrainedKind.CALCIUM:
         raise UsageError(f"name the folder that {kind.value} is learnt from with --data")
     asked = CardiacTraining(
-        kind=kind.value,
+        kind=kind,
         data=data,
         folds=folds,
         epochs=epochs,

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from echomine.archive.durable_files import write_bytes
+from echomine.cardiac.ef_category import EF_TABLES, ef_category
 from echomine.cardiac.short_axis_anatomy import SHORT_AXIS_LIMITS, ShortAxisCriterion
 from echomine.cardiac.volumes import FLAG_SENTENCES, Flag
+from echomine.domain.heart_choices import Sex
 
 DIGITS = 4
 
@@ -184,6 +186,29 @@ def anatomy_notes(
         for at, found in violations.items()
         for criterion, value in found.items()
     ]
+
+
+def ef_categories(values: Sequence[CardiacValue], *, table: str, sex: Sex) -> tuple[Category, ...]:
+    """The category of the left ventricle's ejection fraction, if there is one."""
+    found = [one.value for one in values if one.name == "lv_ef" and one.value is not None]
+    return tuple(
+        Category(
+            of="lv_ef", word=ef_category(value, table=table, sex=sex).word, scheme=table, source=EF_TABLES[table].source
+        )
+        for value in found
+    )
+
+
+def ef_notes(values: Sequence[CardiacValue], *, table: str, sex: Sex) -> tuple[str, ...]:
+    """What a category assumes where the limits depend on a sex that is not known."""
+    if sex is not Sex.UNKNOWN or not EF_TABLES[table].depends_on_sex:
+        return ()
+    found = ef_categories(values, table=table, sex=Sex.MALE), ef_categories(values, table=table, sex=Sex.FEMALE)
+    return tuple(
+        "the sex is not given: the category is by the limits for men"
+        + ("" if man.word == woman.word else f"; for a woman it would be {woman.word}")
+        for man, woman in zip(*found, strict=True)
+    )
 
 
 def write_result(result: CardiacResult, out: Path) -> Path:

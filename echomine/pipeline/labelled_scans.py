@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from echomine.archive.nifti_files import SUFFIXES, read_nifti
 from echomine.archive.volume_geometry import plane_placement, stack_placement
 from echomine.domain.errors import UsageError
+from echomine.domain.structures import Apical, ShortAxis
 from echomine.pipeline.cardiac_models import CINE_MR, CINE_MR_3D
-from echomine.pipeline.quantify_mr import check_same_grid
+from echomine.pipeline.given_masks import read_given_mask
 
 MASK_MARK = "_gt"
 
@@ -37,11 +36,10 @@ def labelled_scans(kind: str, folder: Path) -> list[Any]:
     for path in sorted(folder.glob(f"*{MASK_MARK}.nii*")):
         name = next(path.name.removesuffix(MASK_MARK + suffix) for suffix in SUFFIXES if path.name.endswith(suffix))
         image = read_nifti(path.with_name(path.name.replace(MASK_MARK, "", 1)), dimensions=dimensions)
-        mask = read_nifti(path, dimensions=dimensions)
-        check_same_grid(mask, image, path)
+        mask = read_given_mask(path, image, ShortAxis if has_slices else Apical)
         place = stack_placement if has_slices else plane_placement
         placement = place(image.affine, image.spacing_mm)
-        values, classes = placement.canonical(image.values), placement.canonical(mask.values).astype(np.uint8)
+        values, classes = placement.canonical(image.values), placement.canonical(mask)
         spacing: Any = placement.spacing_mm
         if values.ndim == 2:
             values, classes, spacing = values[None], classes[None], (1.0, *spacing)

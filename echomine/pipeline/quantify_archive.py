@@ -106,13 +106,17 @@ def _fault(error: Exception) -> tuple[Reason, str]:
     """The reason code and the sentence of what one scan failed by."""
     if isinstance(error, OSError):
         return Reason.SOURCE_MISSING, f"a file of it cannot be read: {error.strerror or type(error).__name__}"
-    if isinstance(error, ItemError):
-        return error.reason, str(error)
-    if isinstance(error, ArtifactError):  # nothing is wrong with the scan: it is measured once there are networks
-        return Reason.NO_NETWORKS, str(error)
     if isinstance(error, EchomineError):
-        return Reason.SOURCE_MISSING if isinstance(error, UsageError) else Reason.FAILED, str(error)
+        return _reason(error), str(error)
     return Reason.FAILED, f"it could not be measured ({type(error).__name__})"  # a library's words may hold names
+
+
+def _reason(error: EchomineError) -> Reason:
+    if isinstance(error, ItemError):
+        return error.reason
+    if isinstance(error, ArtifactError):  # nothing is wrong with the scan: it is measured once there are networks
+        return Reason.NO_NETWORKS
+    return Reason.SOURCE_MISSING if isinstance(error, UsageError) else Reason.FAILED
 
 
 def _result(workspace: Workspace, scan: ListedScan) -> CardiacResult:
@@ -121,7 +125,8 @@ def _result(workspace: Workspace, scan: ListedScan) -> CardiacResult:
 
         return quantify_mr(MrRequest(scans=scan.files, masks=scan.masks, workspace=workspace.path))
     if scan.kind == "echo":
-        from echomine.pipeline.quantify_echo import EchoRequest, listed_views, quantify_echo
+        from echomine.pipeline.echo_frames import listed_views
+        from echomine.pipeline.quantify_echo import EchoRequest, quantify_echo
 
         views = listed_views(scan.files, scan.masks)
         two = views[1] if len(views) > 1 else None

@@ -13,8 +13,8 @@ from echomine.archive.durable_files import write_bytes
 from echomine.archive.nifti_files import NiftiImage, nifti_of, read_nifti, write_nifti_mask
 from echomine.archive.volume_geometry import Placement, axial_placement
 from echomine.cardiac.calcium import (
-    AgatstonConvention,
     CalciumScores,
+    CalciumSite,
     MassCalibration,
     calcium_scores,
     candidates,
@@ -23,10 +23,11 @@ from echomine.cardiac.calcium import (
 from echomine.cardiac.calcium_finder import find_calcium
 from echomine.cardiac.calcium_risk import risk_scheme
 from echomine.cardiac.ct_quality import check_scorable, ct_flags
+from echomine.domain.heart_choices import AgatstonConvention, RiskSchemeName
 from echomine.pipeline.cardiac_models import CALCIUM, load_calcium_finder
 from echomine.pipeline.cardiac_pictures import DrawnPlane, plane_png
 from echomine.pipeline.cardiac_result import CardiacResult, CardiacValue, Category
-from echomine.pipeline.quantify_mr import check_same_grid
+from echomine.pipeline.given_masks import read_given_mask
 
 SHOWN_SLICES = 4
 LEARNT_FROM = "the networks learnt from synthetic CTs; how well they read patients is not known"
@@ -55,7 +56,7 @@ class CalciumRequest:
     workspace: Path = Path("echomine-workspace")
     generation: str = ""
     convention: AgatstonConvention = AgatstonConvention.SCALED
-    scheme: str = "four"
+    scheme: str = RiskSchemeName.FOUR
     mg_per_mm3_hu: float | None = None
     out: Path | None = None
 
@@ -85,14 +86,14 @@ def quantify_calcium(request: CalciumRequest) -> CardiacResult:
     Raises:
         ArtifactError: If there are no networks, no mask was given and not all candidates are to be scored.
         ItemError: If the scan cannot be used, with its reason.
-        ConfigurationError: If the scheme is unknown.
+        ConfigurationError: If the scheme is unknown or the mass factor is none.
     """
-    scheme = risk_scheme(request.scheme)
+    scheme, calibration = risk_scheme(request.scheme), _calibration(request)
     scan = read_ct(request.scan)
     spacing = scan.placement.spacing_mm
     check_scorable(scan.values_hu, spacing)
-    mask, scores, origin = _scored(request, scan)
-    values = _values(scores, request)
+    mask, scores, origin = _scored(request, scan, calibration)
+    values = _values(scores, request, calibration)
     by_site = "coronary" in scores
     total = scores["coronary" if by_site else "all_candidates"].agatston
     category = Category(of="agatston_coronary", word=scheme.category(total), scheme=scheme.name, source=scheme.source)
@@ -129,14 +130,18 @@ def read_ct(path: Path) -> CtScan:
     )
 
 
-def _scored(request: CalciumRequest, scan: CtScan) -> tuple[NDArray[np.uint8], Mapping[str, CalciumScores], str]:
-    calibration = MassCalibration(mg_per_mm3_hu=request.mg_per_mm3_hu) if request.mg_per_mm3_hu else None
+def _calibration(request: CalciumRequest) -> MassCalibration:
+    factor = request.mg_per_mm3_hu
+    return MassCalibration() if factor is None else MassCalibration(mg_per_mm3_hu=factor)
+
+
+def _scored(
+    request: CalciumRequest, scan: CtScan, calibration: MassCalibration
+) -> tuple[NDArray[np.uint8], Mapping[str, CalciumScores], str]:
     spacing, values = scan.placement.spacing_mm, scan.values_hu
     numbered, _ = candidates(values, spacing)
     if request.mask is not None:
-        given = read_nifti(request.mask, dimensions=(3,))
-        check_same_grid(given, scan.image, request.mask)
-        mask = scan.placement.canonical(given.values).astype(np.uint8)
+        mask = scan.placement.canonical(read_given_mask(request.mask, scan.image, CalciumSite))
         mask[numbered == 0] = 0
         scores = scores_by_site(values, mask, spacing, convention=request.convention, calibration=calibration)
         return mask, scores, "mask given"
@@ -150,16 +155,17 @@ def _scored(request: CalciumRequest, scan: CtScan) -> tuple[NDArray[np.uint8], M
     return mask, {"all_candidates": score}, "every candidate, bone included"
 
 
-def _values(scores: Mapping[str, CalciumScores], request: CalciumRequest) -> tuple[CardiacValue, ...]:
+def _values(
+    scores: Mapping[str, CalciumScores], request: CalciumRequest, calibration: MassCalibration
+) -> tuple[CardiacValue, ...]:
     rule = f"Agatston, {request.convention.value}, >= 130 HU, 26-connected, >= 1.5 mm3"
-    factor = request.mg_per_mm3_hu or MassCalibration().mg_per_mm3_hu
-    stated = "as given" if request.mg_per_mm3_hu else "assumed for 120 kV"
+    stated = "assumed for 120 kV" if request.mg_per_mm3_hu is None else "as given"
     found = []
     for site, one in scores.items():
         rows = (
             ("agatston", one.agatston, "", rule),
             ("volume", one.volume_mm3, "mm3", "voxels x voxel volume"),
-            ("mass", one.mass_mg, "mg", f"mean HU x volume x {factor} mg/mm3/HU, {stated}"),
+            ("mass", one.mass_mg, "mg", f"mean HU x volume x {calibration.mg_per_mm3_hu} mg/mm3/HU, {stated}"),
             ("lesions", float(one.lesions), "", "26-connected pieces"),
         )
         found += [CardiacValue(name=f"{name}_{site}", value=v, unit=unit, method=how) for name, v, unit, how in rows]

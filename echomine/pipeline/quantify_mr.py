@@ -1,19 +1,18 @@
 """One short-axis cine MR scan: masks, volumes, ejection fractions, mass, anatomy."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from echomine.archive.nifti_files import NiftiImage, read_nifti, write_nifti_mask
 from echomine.archive.volume_geometry import Placement, stack_placement
-from echomine.cardiac.anatomical_guarantee import ValidShapes, valid_volume
+from echomine.cardiac.anatomical_guarantee import INVENTED, Remedy, ValidShapes, valid_volume
 from echomine.cardiac.cine_segmentation import segment_by_all
-from echomine.cardiac.ef_category import EF_TABLES, Sex, ef_category
-from echomine.cardiac.short_axis_anatomy import volume_violations
+from echomine.cardiac.short_axis_anatomy import ShortAxisCriterion, volume_violations
 from echomine.cardiac.volumes import (
     FEWEST_SLICES,
     CineVolumes,
@@ -24,6 +23,7 @@ from echomine.cardiac.volumes import (
     structure_volume_ml,
 )
 from echomine.domain.errors import ItemError, Reason, UsageError
+from echomine.domain.heart_choices import EfTableName, Sex
 from echomine.domain.structures import ShortAxis
 from echomine.pipeline.cardiac_models import CINE_MR, CINE_MR_3D, load_mr_ensembles, load_shapes
 from echomine.pipeline.cardiac_pictures import short_axis_png
@@ -31,12 +31,15 @@ from echomine.pipeline.cardiac_result import (
     AnatomyNote,
     CardiacResult,
     CardiacValue,
-    Category,
     anatomy_notes,
+    ef_categories,
+    ef_notes,
     unique_flags,
 )
+from echomine.pipeline.given_masks import read_given_mask
+from echomine.pipeline.scan_modality import check_short_axis
 
-CT_AIR = -500.0
+ElementT = TypeVar("ElementT", bound=np.generic)
 VOXELS = "voxels counted in a short-axis mask"
 OF_VOLUMES = "(EDV - ESV) / EDV of the voxel volumes"
 
@@ -51,7 +54,8 @@ class MrRequest:
         workspace: Where the networks are.
         generation: Of the networks; ``""`` takes the current one.
         out: Folder for masks, picture and JSON; None writes nothing.
-        guarantee: Whether masks are made anatomically valid before they are measured.
+        guarantee: Whether masks are made anatomically valid before they are measured; None: those of networks are, and
+            masks that were given are measured as they are.
         table, sex: For the category of the ejection fraction.
     """
 
@@ -60,8 +64,8 @@ class MrRequest:
     workspace: Path = Path("echomine-workspace")
     generation: str = ""
     out: Path | None = None
-    guarantee: bool = True
-    table: str = "ase2015"
+    guarantee: bool | None = None
+    table: str = EfTableName.ASE2015
     sex: Sex = Sex.UNKNOWN
 
 
@@ -76,6 +80,7 @@ class Instant:
         image: The file it came from.
         placement: How it lies in the file.
         frame: Its number in a 4D file.
+        remedies: How slices became valid that were not.
     """
 
     name: str
@@ -84,6 +89,7 @@ class Instant:
     image: NiftiImage
     placement: Placement
     frame: int | None = None
+    remedies: Mapping[int, Remedy] = field(default_factory=dict)
 
 
 def quantify_mr(request: MrRequest) -> CardiacResult:
@@ -97,18 +103,18 @@ def quantify_mr(request: MrRequest) -> CardiacResult:
     if not 1 <= len(request.scans) <= 2 or len(request.masks) not in (0, len(request.scans)):
         raise UsageError("give one scan, or two of end diastole and end systole, and as many masks or none")
     instants, model = _masked(request)
-    shapes = load_shapes(request.workspace) if request.guarantee else None
-    checked = [_checked(one, shapes, guarantee=request.guarantee) for one in _chosen(instants)]
-    measured = [instant for instant, _ in checked]
-    notes = [note for _, found in checked for note in found]
+    chosen = _chosen(instants)
+    mends = not request.masks if request.guarantee is None else request.guarantee
+    measured = _made_valid(chosen, load_shapes(request.workspace)) if mends else chosen
     values, flags = _values(measured)
-    is_valid = all(not volume_violations(one.mask, one.placement.spacing_mm) for one in measured)
+    is_valid = not any(_violations(one) for one in measured)
     result = CardiacResult(
         kind="mr",
         values=values,
-        categories=_category(values, request),
-        flags=unique_flags([*flags, *(() if is_valid else (Flag.INVALID_ANATOMY,))]),
-        anatomy=tuple(notes),
+        categories=ef_categories(values, table=request.table, sex=request.sex),
+        flags=unique_flags([*flags, *_doubts_of_masks(measured), *(() if is_valid else (Flag.INVALID_ANATOMY,))]),
+        anatomy=_anatomy(chosen, measured),
+        notes=ef_notes(values, table=request.table, sex=request.sex),
         anatomy_valid=is_valid,
         model=model,
     )
@@ -123,9 +129,8 @@ def _masked(request: MrRequest) -> tuple[list[Instant], str]:
         image = read_nifti(path, dimensions=(3, 4))
         placement = stack_placement(image.affine, image.spacing_mm)
         volumes = _volumes(image, placement, path)
-        masks: list[NDArray[np.uint8]]
         if request.masks:
-            masks = _given_masks(request.masks[at], image)
+            masks = _instants(placement.canonical(read_given_mask(request.masks[at], image, ShortAxis)))
         else:
             spacing: Any = placement.spacing_mm
             masks = [segment_by_all(ensembles, one, spacing) for one in volumes]
@@ -140,42 +145,18 @@ def _masked(request: MrRequest) -> tuple[list[Instant], str]:
 
 
 def _volumes(image: NiftiImage, placement: Placement, path: Path) -> list[NDArray[np.float32]]:
-    if float(image.values.min()) < CT_AIR:
-        raise ItemError(Reason.WRONG_MODALITY, f"{path.name} holds values below {CT_AIR:.0f}, so it is CT and not MR")
+    check_short_axis(image, path, step_mm=placement.spacing_mm[0])
     volumes = placement.canonical(image.values)
     if len(volumes) < FEWEST_SLICES:
         raise ItemError(
             Reason.WRONG_SHAPE, f"{path.name} has {len(volumes)} slices, {FEWEST_SLICES} or more make a ventricle"
         )
-    return [volumes] if volumes.ndim == 3 else list(np.moveaxis(volumes, -1, 0))
+    return _instants(volumes)
 
 
-def _given_masks(path: Path, image: NiftiImage) -> list[NDArray[np.uint8]]:
-    found = read_nifti(path, dimensions=(3, 4))
-    check_same_grid(found, image, path)
-    labels = {int(label) for label in ShortAxis}
-    if not set(np.unique(found.values).tolist()) <= labels:
-        raise ItemError(Reason.WRONG_SHAPE, f"{path.name} holds other values than 0..3; 1 is RV, 2 myocardium, 3 LV")
-    masks = stack_placement(found.affine, found.spacing_mm).canonical(found.values).astype(np.uint8)
-    return [masks] if masks.ndim == 3 else list(np.moveaxis(masks, -1, 0))
-
-
-def check_same_grid(mask: NiftiImage, image: NiftiImage, path: Path) -> None:
-    """Refuses a mask whose size, spacing or place is not that of its image.
-
-    Raises:
-        ItemError: With what differs.
-    """
-    if mask.values.shape != image.values.shape:
-        raise ItemError(
-            Reason.WRONG_SHAPE, f"{path.name} has shape {mask.values.shape}, its image {image.values.shape}"
-        )
-    if not np.allclose(mask.spacing_mm, image.spacing_mm, rtol=1e-3) or not np.allclose(
-        mask.affine, image.affine, atol=0.05
-    ):
-        raise ItemError(
-            Reason.BAD_SPACING, f"{path.name} lies on another grid than its image: spacing or affine differ"
-        )
+def _instants(values: NDArray[ElementT]) -> list[NDArray[ElementT]]:
+    """(Z, Y, X) of every instant of a volume or a cine stack."""
+    return [values] if values.ndim == 3 else list(np.moveaxis(values, -1, 0))
 
 
 def _chosen(instants: list[Instant]) -> list[Instant]:
@@ -187,18 +168,32 @@ def _chosen(instants: list[Instant]) -> list[Instant]:
     sizes = [int(np.count_nonzero(one.mask == ShortAxis.LV)) for one in instants]
     if not any(sizes):
         raise ItemError(Reason.NO_HEART, "no frame of the cine shows a left ventricle; check the scan's orientation")
-    largest, smallest = int(np.argmax(sizes)), int(np.argmin([size or max(sizes) for size in sizes]))
+    largest = int(np.argmax(sizes))
+    smallest = min((at for at, size in enumerate(sizes) if size), key=lambda at: sizes[at])
     return [replace(instants[largest], name="ed"), replace(instants[smallest], name="es")]
 
 
-def _checked(instant: Instant, shapes: ValidShapes | None, *, guarantee: bool) -> tuple[Instant, list[AnatomyNote]]:
-    spacing = instant.placement.spacing_mm
-    violations = volume_violations(instant.mask, spacing)
-    if not guarantee or not violations:
-        return instant, anatomy_notes(instant.name, violations, {})
-    mask, remedies = valid_volume(instant.mask, spacing, shapes)
-    named = {at: remedy.value for at, remedy in remedies.items()}
-    return replace(instant, mask=mask), anatomy_notes(instant.name, violations, named)
+def _violations(instant: Instant) -> dict[int, dict[ShortAxisCriterion, float]]:
+    return volume_violations(instant.mask, instant.placement.spacing_mm)
+
+
+def _made_valid(instants: Sequence[Instant], shapes: ValidShapes | None) -> list[Instant]:
+    found = [valid_volume(one.mask, one.placement.spacing_mm, shapes) for one in instants]
+    return [replace(one, mask=mask, remedies=how) for one, (mask, how) in zip(instants, found, strict=True)]
+
+
+def _anatomy(drawn: Sequence[Instant], measured: Sequence[Instant]) -> tuple[AnatomyNote, ...]:
+    """The violations of the masks as they were drawn or given, with what was done about each."""
+    return tuple(
+        note
+        for one, valid in zip(drawn, measured, strict=True)
+        for note in anatomy_notes(one.name, _violations(one), {at: how.value for at, how in valid.remedies.items()})
+    )
+
+
+def _doubts_of_masks(instants: Sequence[Instant]) -> tuple[Flag, ...]:
+    remedies = {how for one in instants for how in one.remedies.values()}
+    return (Flag.INVENTED_MASK,) if remedies & INVENTED else ()
 
 
 def _values(instants: Sequence[Instant]) -> tuple[tuple[CardiacValue, ...], tuple[Flag, ...]]:
@@ -236,21 +231,6 @@ def _values_of_one(mask: NDArray[np.uint8], spacing: Sequence[float]) -> tuple[C
         CardiacValue(name="lv_volume", value=lv, unit="ml", method=VOXELS),
         CardiacValue(name="rv_volume", value=rv, unit="ml", method=VOXELS),
         CardiacValue(name="lv_mass", value=mass, unit="g", method="1.05 g/ml x myocardium of this instant"),
-    )
-
-
-def _category(values: Sequence[CardiacValue], request: MrRequest) -> tuple[Category, ...]:
-    return ef_categories(values, table=request.table, sex=request.sex)
-
-
-def ef_categories(values: Sequence[CardiacValue], *, table: str, sex: Sex) -> tuple[Category, ...]:
-    """The category of the left ventricle's ejection fraction, if there is one."""
-    found = [one.value for one in values if one.name == "lv_ef" and one.value is not None]
-    return tuple(
-        Category(
-            of="lv_ef", word=ef_category(value, table=table, sex=sex).word, scheme=table, source=EF_TABLES[table].source
-        )
-        for value in found
     )
 
 

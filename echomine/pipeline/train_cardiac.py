@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from echomine.domain.errors import UsageError
+from echomine.domain.heart_choices import TrainedKind
 from echomine.pipeline.cardiac_models import APICAL_ECHO, CINE_MR, CINE_MR_3D
 from echomine.pipeline.progress import SILENT, Progress
 from echomine.pipeline.train_calcium import CalciumTrainingRequest, train_calcium
@@ -12,6 +13,7 @@ from echomine.pipeline.train_clips import ClipTrainingRequest, train_clips
 from echomine.pipeline.train_slices import SliceTrainingRequest, train_slices
 
 SLICE_EPOCHS = 80
+SLICE_KINDS = {TrainedKind.MR: CINE_MR, TrainedKind.MR3D: CINE_MR_3D, TrainedKind.ECHO: APICAL_ECHO}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +21,7 @@ class CardiacTraining:
     """What is asked; each kind takes what it needs.
 
     Attributes:
-        kind: ``mr``, ``mr3d``, ``echo``, ``clips`` or ``calcium``.
+        kind: What is trained.
         data: Folder of scans with masks; not for calcium.
         folds, base, window, pixel_mm: Networks, width, windows and pixel side, of mr, mr3d and echo.
         epochs: None for the usual number.
@@ -27,7 +29,7 @@ class CardiacTraining:
         generation: What clips start from; the current one by default.
     """
 
-    kind: str
+    kind: TrainedKind
     data: Path | None = None
     folds: int = 5
     epochs: int | None = None
@@ -42,23 +44,20 @@ def train_cardiac(asked: CardiacTraining, workspace: Path, *, seed: int, progres
     """The new generation with its figures, as plain JSON.
 
     Raises:
-        UsageError: If the kind is unknown, the folder is missing or holds too little.
+        UsageError: If the folder is missing or holds too little.
         ArtifactError: If clips have nothing to start from.
         ItemError: If a file cannot be used.
     """
-    if asked.kind == "calcium":
+    if asked.kind is TrainedKind.CALCIUM:
         request = CalciumTrainingRequest(phantoms=asked.phantoms, epochs=asked.epochs)
         return asdict(train_calcium(request, workspace, seed=seed, progress=progress))
     if asked.data is None:
         raise UsageError(f"name the folder that {asked.kind} is learnt from")
-    if asked.kind == "clips":
+    if asked.kind is TrainedKind.CLIPS:
         clips = ClipTrainingRequest(data=asked.data, generation=asked.generation, epochs=asked.epochs)
         return asdict(train_clips(clips, workspace, seed=seed, progress=progress))
-    kind = {"mr": CINE_MR, "mr3d": CINE_MR_3D, "echo": APICAL_ECHO}.get(asked.kind)
-    if kind is None:
-        raise UsageError(f"nothing is trained that is called {asked.kind!r}; there are mr, mr3d, echo, clips, calcium")
     slices = SliceTrainingRequest(
-        kind=kind,
+        kind=SLICE_KINDS[asked.kind],
         data=asked.data,
         folds=asked.folds,
         epochs=asked.epochs or SLICE_EPOCHS,

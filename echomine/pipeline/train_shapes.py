@@ -12,9 +12,9 @@ from echomine.archive.volume_geometry import stack_placement
 from echomine.archive.workspace import Workspace
 from echomine.cardiac.shape_coder import shape_files
 from echomine.cardiac.short_axis_anatomy import short_axis_violations
-from echomine.domain.errors import ItemError, Reason
 from echomine.domain.structures import ShortAxis
 from echomine.pipeline.cardiac_models import HEART_SHAPES
+from echomine.pipeline.given_masks import check_classes
 from echomine.pipeline.progress import SILENT, Progress, steps_of
 from echomine.synthetic.heart_shapes import draw_heart_shape, random_heart_shape
 
@@ -103,10 +103,7 @@ def _traced(folder: Path) -> list[NDArray[np.uint8]]:
         image = read_nifti(path, dimensions=(3,))
         placement = stack_placement(image.affine, image.spacing_mm)
         volume = placement.canonical(image.values)
-        if not set(np.unique(volume).tolist()) <= {int(label) for label in ShortAxis}:
-            raise ItemError(
-                Reason.WRONG_SHAPE, f"{path.name} holds other values than 0..3, so it is no short-axis mask"
-            )
+        check_classes(volume, ShortAxis, path)
         spacing: Any = placement.spacing_mm[1:]
         slices = [plane.astype(np.uint8) for plane in volume if plane.any()]
         found += [plane for plane in slices if not short_axis_violations(plane, spacing)]

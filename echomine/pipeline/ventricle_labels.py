@@ -7,14 +7,15 @@ from typing import Any
 from echomine.archive.exports import ExportRow
 from echomine.archive.scan_table import ScanRow
 from echomine.archive.workspace import Workspace
-from echomine.cardiac.ef_category import EF_TABLES, Sex, ef_category
+from echomine.cardiac.ef_category import EF_TABLES, ef_category
+from echomine.domain.heart_choices import EfTableName, Sex
 from echomine.domain.vocabulary import Assertion, LabelSource, Severity
 from echomine.pipeline.measured_labels import CONFLICT, LEAST_CONFIDENCE, MEASUREMENT
 from echomine.pipeline.quantify_archive import GIVEN_MASK, scan_model
 
 STRUCTURE, DISEASE = "left_ventricle", "reduced_ejection_fraction"
 """What stands in the columns of valve and disease."""
-TABLE = "ase2015"
+TABLE = EfTableName.ASE2015
 EF_DEVIATION = {"mr": 4.2, "echo": 11.6}
 """Standard deviation of measured minus traced ejection fraction, in points, on patients left out (docs/figures.md)."""
 MASK_DEVIATION = 5.0
@@ -27,7 +28,8 @@ def ventricle_rows(workspace: Workspace) -> Iterator[ExportRow]:
     """A row for every scan of an exam whose ejection fraction the current models (or a given mask) measured.
 
     The split is left empty. The confidence is that of being on the told side of normal, for a normal error of the
-    deviation that the networks had on patients left out; a reduction is graded by ASE/EACVI 2015 for unknown sex.
+    deviation that the networks had on patients left out; a reduction is graded by ASE/EACVI 2015, by the limits
+    for men, since the sex is not known.
     """
     current = {kind: scan_model(workspace, kind) for kind in EF_DEVIATION}
     for scan in workspace.catalog.scans.labelled():
@@ -71,7 +73,7 @@ def _flags(scan: ScanRow) -> set[str]:
 
 def _measured(scan: ScanRow, ef_pct: float) -> dict[str, Any]:
     method = scan.result["values"]["lv_ef"].get("method", "")
-    note = f"LVEF {ef_pct:.1f} %, {scan.kind}, {method}; {EF_TABLES[TABLE].source}; {scan.model}"
+    note = f"LVEF {ef_pct:.1f} %, {scan.kind}, {method}; {EF_TABLES[TABLE].source}, limits for men; {scan.model}"
     return {"kind": MEASUREMENT, "reference": scan.scan_id, "score": round(ef_pct, 2), "span": None, "note": note}
 
 

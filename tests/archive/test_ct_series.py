@@ -1,10 +1,15 @@
+from dataclasses import replace
+
 import nibabel
 import numpy as np
 import pytest
 
 from echomine.archive.ct_series import read_ct_series
+from echomine.archive.nifti_files import nifti_of, write_nifti_mask
 from echomine.archive.volume_geometry import axial_placement
+from echomine.cardiac.calcium import CalciumSite
 from echomine.domain.errors import ItemError, Reason, UsageError
+from echomine.pipeline.given_masks import read_given_mask
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 
@@ -63,6 +68,18 @@ def test_a_flipped_acquisition_is_the_same_patient(write_series):
 
 def test_a_tilted_gantry_is_noted(write_series):
     assert "tilted" in read_ct_series(write_series(shear=0.8)[0]).notes[0]
+
+
+def test_the_mask_of_a_tilted_series_is_taken_back(write_series, tmp_path):
+    """Its slices are 2.5 mm apart along their normal and 2.62 mm from corner to corner."""
+    series = read_ct_series(write_series(shear=0.8)[0])
+    image = nifti_of(series.values_hu, series.affine, series.spacing_mm)
+    mask = (series.values_hu > 1000).astype(np.uint8)
+    write_nifti_mask(tmp_path / "mask.nii.gz", mask, image)
+    assert np.array_equal(read_given_mask(tmp_path / "mask.nii.gz", image, CalciumSite), mask)
+    elsewhere = replace(image, affine=image.affine + np.outer([0.4, 0, 0, 0], [0, 0, 0, 1]))
+    with pytest.raises(ItemError, match="another grid"):
+        read_given_mask(tmp_path / "mask.nii.gz", elsewhere, CalciumSite)
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,15 @@ from echomine.cardiac.ensemble import ensemble_files
 from echomine.cardiac.short_axis_anatomy import volume_violations
 from echomine.cardiac.volumes import Flag
 from echomine.cli import app
-from echomine.domain.errors import ArtifactError, ItemError, Reason, UsageError
+from echomine.domain.errors import ArtifactError, ConfigurationError, ItemError, Reason, UsageError
 from echomine.models.segmentation.cine_preparation import CinePreparation
 from echomine.models.segmentation.isensee import IsenseeConfig, IsenseeUNet
+from echomine.pipeline import echo_frames
 from echomine.pipeline import quantify_echo as quantify_echo_module
 from echomine.pipeline.cardiac_result import write_result
+from echomine.pipeline.echo_frames import EchoView
 from echomine.pipeline.quantify_calcium import CalciumRequest, quantify_calcium
-from echomine.pipeline.quantify_echo import EchoRequest, EchoView, quantify_echo
+from echomine.pipeline.quantify_echo import EchoRequest, quantify_echo
 from echomine.pipeline.quantify_mr import MrRequest, quantify_mr
 from echomine.synthetic.heart_shapes import HeartShape, draw_heart_shape
 from tests.cardiac.solids import turned_outline
@@ -139,17 +141,55 @@ def test_mr_one_instant_has_volumes_and_no_ejection(mr_files):
     assert result.value("lv_ef") is None
 
 
-def test_mr_broken_mask_is_mended_or_flagged(mr_files, tmp_path):
-    image = nibabel.load(mr_files["ed_mask"])
-    mask = np.asarray(image.dataobj).copy()
+@pytest.fixture
+def broken(mr_files, tmp_path):
+    """A hole in the cavity of one slice at end diastole."""
+    mask = np.asarray(nibabel.load(mr_files["ed_mask"]).dataobj).copy()
     mask[44:47, 47:50, 2] = 0
-    broken = mr_files | {"ed_mask": _save(tmp_path / "broken.nii.gz", mask, (1.5, 1.5, 8))}
-    mended = _mr(broken)
+    return mr_files | {"ed_mask": _save(tmp_path / "broken.nii.gz", mask, (1.5, 1.5, 8))}
+
+
+def test_a_given_mr_mask_is_measured_as_it_is_and_its_violations_are_told(mr_files, broken, tmp_path):
+    result = _mr(broken, out=tmp_path / "out")
+    assert result.value("lv_edv") == pytest.approx(_mr(mr_files).value("lv_edv") - 9 * 1.5 * 1.5 * 8 / 1000)
+    assert result.flags == (Flag.INVALID_ANATOMY,)
+    assert not result.anatomy_valid
+    assert [(one.instant, one.slice_number, one.criterion, one.remedy) for one in result.anatomy] == [
+        ("ed", 2, "holes_lv", "")
+    ]
+    written, given = (nibabel.load(path) for path in (tmp_path / "out" / "mask_ed.nii.gz", broken["ed_mask"]))
+    assert np.array_equal(np.asarray(written.dataobj), np.asarray(given.dataobj))
+
+
+def test_a_given_mr_mask_is_mended_where_that_is_asked_for(mr_files, broken):
+    mended = _mr(broken, guarantee=True)
     assert mended.anatomy_valid
+    assert mended.flags == ()
     assert {note.remedy for note in mended.anatomy} == {"repaired"}
-    as_is = _mr(broken, guarantee=False)
-    assert not as_is.anatomy_valid
-    assert Flag.INVALID_ANATOMY in as_is.flags
+    assert mended.value("lv_edv") == _mr(mr_files).value("lv_edv")
+
+
+def test_mr_slices_that_nobody_drew_are_flagged(mr_files, tmp_path):
+    """A right ventricle in the middle of the wall's place cannot be mended: the slice is replaced or emptied."""
+    mask = np.asarray(nibabel.load(mr_files["ed_mask"]).dataobj).copy()
+    mask[..., 2] = np.random.default_rng(0).integers(0, 4, mask.shape[:2])
+    noisy = mr_files | {"ed_mask": _save(tmp_path / "noisy.nii.gz", mask, (1.5, 1.5, 8))}
+    made = _mr(noisy, guarantee=True)
+    assert {note.remedy for note in made.anatomy} <= {"replaced", "emptied"}
+    assert made.anatomy_valid
+    assert Flag.INVENTED_MASK in made.flags
+    assert Flag.INVENTED_MASK not in _mr(noisy).flags
+
+
+def test_a_cine_with_an_empty_first_frame_finds_systole_where_there_is_a_ventricle(tmp_path):
+    masks, values = zip(*(_heart(26) for _ in range(3)), strict=True)
+    affine = np.diag([1.5, 1.5, 8, 1.0])
+    scan = _save(tmp_path / "cine.nii.gz", np.stack(values, -1), None, affine)
+    drawn = np.stack(masks, -1)
+    drawn[..., 0] = 0
+    result = quantify_mr(MrRequest(scans=(scan,), masks=(_save(tmp_path / "mask.nii.gz", drawn, None, affine),)))
+    assert result.value("lv_esv") == result.value("lv_edv") == pytest.approx(np.pi * 26**2 * 40 / 1000, rel=0.01)
+    assert result.flags == (Flag.SAME_INSTANT,)
 
 
 def test_mr_networks_make_valid_masks_whatever_they_know(mr_files, networks, tmp_path):
@@ -163,8 +203,12 @@ def test_mr_bad_input_is_one_sentence(mr_files, tmp_path):
     ct = _save(tmp_path / "ct.nii.gz", np.full((20, 20, 6), -900, np.int16), (1, 1, 3))
     flat = _save(tmp_path / "flat.nii.gz", np.zeros((20, 20, 2), np.int16), (1, 1, 8))
     other = _save(tmp_path / "other.nii.gz", _heart(20)[0], (1.4, 1.5, 8))
+    clip = _save(tmp_path / "clip.nii.gz", np.zeros((20, 20, 6), np.uint8), (0.3, 0.3, 1))
+    seconds = _save(tmp_path / "seconds.nii.gz", np.zeros((20, 20, 6), np.uint8), (0.6, 0.3, 0.02))
     for scans, masks, reason in (
         ((ct,), (), Reason.WRONG_MODALITY),
+        ((clip,), (), Reason.WRONG_MODALITY),
+        ((seconds,), (), Reason.WRONG_MODALITY),
         ((flat,), (flat,), Reason.WRONG_SHAPE),
         ((mr_files["ed"],), (other,), Reason.BAD_SPACING),
         ((mr_files["ed"],), (flat,), Reason.WRONG_SHAPE),
@@ -227,15 +271,46 @@ def test_a_second_view_of_one_instant_does_not_stand_for_the_others_systole(echo
 @pytest.mark.parametrize(("remedy", "is_flagged"), [("repaired", False), ("replaced", True), ("emptied", True)])
 def test_a_ventricle_that_nobody_drew_is_told(monkeypatch, remedy, is_flagged):
     mask, picture = (array.T for array in _apical(86, 44))
-    seen = quantify_echo_module.SeenView(
-        frames=(quantify_echo_module._framed(picture, mask, (0.4, 0.4)),), ed=0, es=0, stored=(), spacing_mm=(0.4, 0.4)
-    )
+    mask[60:64, 120:124] = 0
+    seen = echo_frames.SeenView(frames=(echo_frames._framed(picture, mask, (0.4, 0.4)),), ed=0, es=0, stored=())
     drawn = mask if remedy != "emptied" else np.zeros_like(mask)
     valid = ValidSlice(mask=drawn, remedy=Remedy(remedy))
-    monkeypatch.setattr(quantify_echo_module, "valid_apical", lambda _mask, _spacing_mm: valid)
-    made = quantify_echo_module._made_valid(seen)
+    monkeypatch.setattr(echo_frames, "valid_apical", lambda _mask, _spacing_mm: valid)
+    made = echo_frames.made_valid(seen)
     assert (Flag.INVENTED_MASK in quantify_echo_module._flags([made])) is is_flagged
     assert Flag.INVENTED_MASK not in quantify_echo_module._flags([seen])
+
+
+def test_echo_masks_are_mended_only_where_that_is_asked_for(echo_files, tmp_path):
+    mask = np.asarray(nibabel.load(echo_files["a4c_mask"]).dataobj).copy()
+    mask[126:134, 100:108] = 0
+    path = _save(tmp_path / "hole.nii.gz", mask, None, np.diag([-0.4, -0.4, 1, 1]))
+    view = EchoView(images=(echo_files["a4c"],), masks=(path,))
+    as_given, mended = (quantify_echo(EchoRequest(four_chamber=view, guarantee=one)) for one in (None, True))
+    assert Flag.INVALID_ANATOMY in as_given.flags
+    assert {(one.criterion, one.remedy) for one in as_given.anatomy} == {("holes_lv", "")}
+    assert Flag.INVALID_ANATOMY not in mended.flags
+    assert {one.remedy for one in mended.anatomy} == {"repaired"}
+
+
+def test_echo_instants_may_have_pixels_of_their_own(tmp_path):
+    """As when the depth was changed between two pictures."""
+    files = []
+    for name, length, width, zoom in (("ed", 86, 44, 1), ("es", 74, 32, 2)):
+        mask, picture = _apical(length, width)
+        affine = np.diag([-0.4 * zoom, -0.4 * zoom, 1, 1])
+        files.append(_save(tmp_path / f"{name}.nii.gz", picture[::zoom, ::zoom], None, affine))
+        files.append(_save(tmp_path / f"{name}_mask.nii.gz", mask[::zoom, ::zoom], None, affine))
+    result = quantify_echo(EchoRequest(four_chamber=EchoView(images=tuple(files[::2]), masks=tuple(files[1::2]))))
+    assert result.value("lv_esv") == pytest.approx(2 / 3 * np.pi * 74 * 16**2 / 1000, rel=0.03)
+    assert result.anatomy == ()
+
+
+def test_two_clips_are_no_pair_of_instants(echo_files):
+    view = EchoView(images=(echo_files["a4c"],) * 2, masks=(echo_files["a4c_mask"],) * 2)
+    with pytest.raises(ItemError, match="has 3 dimensions") as caught:
+        quantify_echo(EchoRequest(four_chamber=view))
+    assert caught.value.reason is Reason.WRONG_SHAPE
 
 
 def test_echo_one_view_is_flagged(echo_files):
@@ -257,6 +332,41 @@ def test_a_volume_is_no_clip(mr_files):
     with pytest.raises(ItemError, match="not a clip") as caught:
         quantify_echo(EchoRequest(four_chamber=EchoView(images=(mr_files["ed"],), masks=(mr_files["ed_mask"],))))
     assert caught.value.reason is Reason.WRONG_MODALITY
+
+
+@pytest.mark.parametrize("number", [257, 4, 1.5, -1])
+def test_numbers_that_are_no_class_are_refused(mr_files, echo_files, tmp_path, number):
+    """Cast to bytes first, 257 would be 1."""
+    affine = np.diag([-0.4, -0.4, 1, 1])
+    apical = np.asarray(nibabel.load(echo_files["a4c_mask"]).dataobj) * np.float32(number)
+    echo = EchoView(images=(echo_files["a4c"],), masks=(_save(tmp_path / "echo.nii.gz", apical, None, affine),))
+    values, mask = _chest()
+    ct = _save(tmp_path / "ct.nii.gz", values, (1, 1, 3))
+    sites = _save(tmp_path / "sites.nii.gz", mask * np.float32(number if number != 4 else 7), (1, 1, 3))
+    heart = np.asarray(nibabel.load(mr_files["ed_mask"]).dataobj) * np.float32(number)
+    short_axis = _save(tmp_path / "mr.nii.gz", heart, (1.5, 1.5, 8))
+    for measure in (
+        lambda: quantify_echo(EchoRequest(four_chamber=echo)),
+        lambda: quantify_calcium(CalciumRequest(scan=ct, mask=sites)),
+        lambda: quantify_mr(MrRequest(scans=(mr_files["ed"],), masks=(short_axis,))),
+    ):
+        with pytest.raises(ItemError, match="which is no class") as caught:
+            measure()
+        assert caught.value.reason is Reason.WRONG_SHAPE
+
+
+def test_a_ct_is_no_echo(tmp_path):
+    ct = _save(tmp_path / "ct.nii.gz", np.full((20, 20, 6), -900, np.int16), (1, 1, 1))
+    with pytest.raises(ItemError, match="CT and not ultrasound") as caught:
+        quantify_echo(EchoRequest(four_chamber=EchoView(images=(ct,), masks=(ct,))))
+    assert caught.value.reason is Reason.WRONG_MODALITY
+
+
+@pytest.mark.parametrize("factor", [0, -0.0008, 1, float("nan")])
+def test_a_mass_factor_that_is_none_is_refused(tmp_path, factor):
+    scan = _save(tmp_path / "ct.nii.gz", _chest()[0], (1, 1, 3))
+    with pytest.raises(ConfigurationError, match="mass calibration"):
+        quantify_calcium(CalciumRequest(scan=scan, everything=True, mg_per_mm3_hu=factor))
 
 
 def test_echo_networks_run_on_clips(echo_files, networks):

@@ -13,9 +13,9 @@ from echomine.domain.errors import UsageError
 from echomine.domain.records import Report
 from echomine.domain.vocabulary import ItemState, Valve
 from echomine.pipeline import quantify_archive as quantify_archive_module
+from echomine.pipeline.echo_frames import listed_views
 from echomine.pipeline.export_labels import ExportRequest, export_labels
 from echomine.pipeline.quantify_archive import quantify_archive
-from echomine.pipeline.quantify_echo import listed_views
 from echomine.synthetic.heart_shapes import HeartShape, draw_heart_shape
 
 

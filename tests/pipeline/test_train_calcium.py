@@ -5,6 +5,7 @@ import pytest
 from echomine.cardiac.calcium import candidates
 from echomine.cardiac.calcium_finder import voxels_by_candidate
 from echomine.domain.errors import UsageError
+from echomine.domain.heart_choices import TrainedKind
 from echomine.models.segmentation.calcium_preparation import CalciumPreparation
 from echomine.pipeline.quantify_calcium import LEARNT_FROM, CalciumRequest, quantify_calcium
 from echomine.pipeline.train_calcium import CalciumTrainingRequest, labelled_scan, train_calcium, true_site
@@ -52,8 +53,6 @@ def test_trained_networks_score_a_scan_in_one_command(tmp_path):
     assert nibabel.load(tmp_path / "out" / "mask_calcium.nii.gz").shape == image.shape
 
 
-def test_what_is_trained_has_a_name_and_a_folder(tmp_path):
-    with pytest.raises(UsageError, match="there are mr, mr3d, echo, clips, calcium"):
-        train_cardiac(CardiacTraining(kind="ct", data=tmp_path), tmp_path, seed=0)
+def test_what_is_trained_on_scans_has_a_folder(tmp_path):
     with pytest.raises(UsageError, match="name the folder"):
-        train_cardiac(CardiacTraining(kind="clips"), tmp_path, seed=0)
+        train_cardiac(CardiacTraining(kind=TrainedKind.CLIPS), tmp_path, seed=0)

@@ -8,6 +8,7 @@ from echomine.cardiac.anatomical_guarantee import Remedy, valid_slice
 from echomine.cardiac.cine_segmentation import class_shares
 from echomine.cardiac.short_axis_anatomy import short_axis_violations
 from echomine.domain.errors import ArtifactError, ConfigurationError, ItemError, UsageError
+from echomine.domain.heart_choices import TrainedKind
 from echomine.learning.cine_mr import CineTraining, VolumeSource
 from echomine.learning.slice_augmentation import SliceAugmentation
 from echomine.models.segmentation.cine_preparation import CinePreparation
@@ -59,7 +60,7 @@ def test_training_writes_a_generation_with_its_score_on_patients_left_out(volume
 def test_networks_of_slices_and_of_volumes_measure_together(volumes, tmp_path):
     workspace = tmp_path / "w"
     names = []
-    for kind, base in (("mr", 2), ("mr3d", 2)):
+    for kind, base in ((TrainedKind.MR, 2), (TrainedKind.MR3D, 2)):
         asked = CardiacTraining(kind=kind, data=volumes, folds=2, epochs=1, base=base, window=64, pixel_mm=2.0)
         names.append(train_cardiac(asked, workspace, seed=0)["generation"])
     both = load_mr_ensembles(workspace)
@@ -122,5 +123,5 @@ def test_damaged_shapes_are_refused(tmp_path):
 def test_other_masks_are_no_hearts(volumes, tmp_path):
     mask = np.full((20, 20, 4), 9, np.uint8)
     nibabel.save(nibabel.Nifti1Image(mask, np.diag([1, 1, 8, 1.0])), volumes / "x_gt.nii.gz")
-    with pytest.raises(ItemError, match="no short-axis mask"):
+    with pytest.raises(ItemError, match="holds 9, which is no class"):
         train_shapes(ShapeRequest(data=volumes, hearts=4), tmp_path / "w", seed=0)
