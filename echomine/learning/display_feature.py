@@ -203,6 +203,7 @@ def learn_displays(  # noqa: PLR0913 - what a training run is made of
     network: ImageFeatureConfig | None = None,
     *,
     seed: int,
+    numbers: Rows | None = None,
     taught: Sequence[bool] | None = None,
     groups: Sequence[str] | None = None,
     checkpoint_dir: Path | None = None,
@@ -216,6 +217,7 @@ def learn_displays(  # noqa: PLR0913 - what a training run is made of
         config: Settings.
         network: Settings of the network, its grid aside; used when ``config.network``.
         seed: Fixes everything.
+        numbers: (N, numbers) as :func:`doppler.display_numbers` gives them; where needed, measured here by default.
         taught: N, whether something is known of the image; those that were viewed by default.
         groups: N patients; without it every image is its own.
         checkpoint_dir: Where an unfinished training of the network is kept.
@@ -244,7 +246,8 @@ def learn_displays(  # noqa: PLR0913 - what a training run is made of
             on_progress=on_progress,
         )
     rows = _sample(known, config.sample, seed)
-    numbers = measured_numbers(images[rows], config, on_progress=None if config.network else on_progress)
+    told = None if config.network else on_progress
+    numbers = numbers[rows] if numbers is not None else measured_numbers(images[rows], config, on_progress=told)
     places = np.flatnonzero([known[row] for row in rows])
     copies = _copies(images[rows[places]], numbers[places], config, seed)
     kernels = fitted_kernels(np.concatenate([images[rows], *copies[:1]]), config, seed)

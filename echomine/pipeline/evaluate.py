@@ -52,7 +52,6 @@ from echomine.retrieval.vote import VoteConfig
 HELD_OUT, LECTURE = "held-out", "lecture"
 TEST_PAIRS = 48
 SANITY_WORDS = ("severe", "mild", "stenosis", "regurgitation", "aortic", "mitral", "trace")
-EVERY_IMAGE = 1 << 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +149,7 @@ def _held_out_run(workspace: Workspace, truths: Mapping[str, Truth], settings: S
     feature = DisplayFeature.from_files(parts[IMAGE_FEATURE].files)
     patients = workspace.catalog.patients() - learning_patients_of(workspace, settings)
     test_data = load_learning_data(
-        workspace, feature.config.grid, patients=patients, most_unlabelled=EVERY_IMAGE, progress=progress
+        workspace, feature.config, patients=patients, most_unlabelled=None, progress=progress
     )
     paragraphs = tuple(workspace.catalog.reports.paragraphs())
     vectors = vectors_of(space, paragraphs)
@@ -180,7 +179,7 @@ def _lecture_runs(
     """For each seed: 48 paired images of drawn patients for the test, everything learnt anew on the others."""
     data = load_learning_data(
         workspace,
-        settings.image_feature.grid,
+        settings.image_feature,
         patients=None,
         most_unlabelled=settings.learning.unlabelled_images,
         progress=progress,

@@ -93,7 +93,7 @@ def run_methods(
         seed: Of what is drawn or trained here.
         learnt_truths: Truth of the images that were learnt from, by id, for the ceiling; None leaves it out.
     """
-    features = models.feature.embed(test.images.pixels).features
+    features = models.feature.embed(test.images.pixels, numbers=test.images.numbers).features
     pairs = models.paired.pairs
     places = models.transform.map(features)
     readings = models.readings

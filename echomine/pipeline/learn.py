@@ -176,7 +176,7 @@ def _learning_paragraphs(workspace: Workspace, settings: Settings) -> tuple[Para
 def _learning_data(workspace: Workspace, settings: Settings, progress: Progress) -> LearningData:
     return load_learning_data(
         workspace,
-        settings.image_feature.grid,
+        settings.image_feature,
         patients=learning_patients_of(workspace, settings),
         most_unlabelled=settings.learning.unlabelled_images,
         progress=progress,

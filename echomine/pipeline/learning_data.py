@@ -12,7 +12,7 @@ from echomine.domain.errors import UsageError
 from echomine.domain.records import Pair, Paragraph, View
 from echomine.domain.splits import split_of, unit_hash
 from echomine.domain.vocabulary import DopplerMode, Split
-from echomine.doppler.display import PhysicalGrid
+from echomine.learning.display_description import DisplayFeatureConfig
 from echomine.pipeline.displays import gridded_displays
 from echomine.pipeline.progress import Progress
 
@@ -27,6 +27,7 @@ class GriddedImages:
         study_uids: N exams.
         modes: N kinds of Doppler.
         pixels: (N, 1, rows, columns) uint8 on the grid.
+        numbers: (N, numbers) measured on them, as :func:`doppler.display_numbers` gives them; None where nobody did.
     """
 
     image_ids: tuple[str, ...]
@@ -34,6 +35,7 @@ class GriddedImages:
     study_uids: tuple[str, ...]
     modes: tuple[DopplerMode, ...]
     pixels: NDArray[np.uint8]
+    numbers: NDArray[np.float32] | None = None
 
     def rows(self) -> dict[str, int]:
         """Row of each image id."""
@@ -54,6 +56,7 @@ class GriddedImages:
             study_uids=tuple(self.study_uids[row] for row in kept),
             modes=tuple(self.modes[row] for row in kept),
             pixels=self.pixels[kept],
+            numbers=None if self.numbers is None else self.numbers[kept],
         )
 
 
@@ -96,16 +99,18 @@ def learning_patients(patients: Iterable[str], fractions: Sequence[float]) -> fr
 
 def load_learning_data(
     workspace: Workspace,
-    grid: PhysicalGrid,
+    config: DisplayFeatureConfig,
     *,
     patients: Collection[str] | None,
-    most_unlabelled: int,
+    most_unlabelled: int | None,
     progress: Progress,
 ) -> LearningData:
     """The learning data of some patients, or of all.
 
-    Images with a pair or view always come along, ``most_unlabelled`` others are chosen by a hash of their id, so that
-    the choice does not depend on what else is there. Uncalibrated and unreadable images are left out.
+    Images with a pair or view always come along. Of the others come all (``most_unlabelled`` None), or as many as the
+    image feature looks at and ``most_unlabelled`` allows, chosen by a hash of their id, so that the choice does not
+    depend on what else is there. Uncalibrated and unreadable images are left out. Displays are
+    measured as they are read, where the image feature wants that, by as many processes as read.
 
     Raises:
         UsageError: If there is no paragraph or no image.
@@ -117,7 +122,12 @@ def load_learning_data(
     pairs, views = catalog.reports.pairs(), catalog.reports.views()
     wanted = {pair.image_id for pair in pairs} | {view.image_id for view in views}
     files = [one for one in catalog.images.all() if patients is None or one.record.patient in patients]
-    images = _read_images(_chosen(files, wanted, most_unlabelled), grid, progress)
+    files = [one for one in files if one.record.calibration is not None]
+    if most_unlabelled is not None:
+        taught = sum(one.record.image_id in wanted for one in files)
+        room = len(files) if config.network else max(0, config.sample - taught)
+        files = _chosen(files, wanted, min(most_unlabelled, room))
+    images = _read_images(files, config, progress)
     return LearningData(
         paragraphs=paragraphs,
         images=images,
@@ -127,21 +137,22 @@ def load_learning_data(
 
 
 def _chosen(files: Sequence[ImageFile], wanted: Collection[str], most_others: int) -> list[ImageFile]:
-    calibrated = [one for one in files if one.record.calibration is not None]
-    others = [one for one in calibrated if one.record.image_id not in wanted]
+    others = [one for one in files if one.record.image_id not in wanted]
     drawn = sorted(others, key=lambda one: unit_hash(one.record.image_id))[:most_others]
     kept = {one.record.image_id for one in drawn} | set(wanted)
-    return [one for one in calibrated if one.record.image_id in kept]
+    return [one for one in files if one.record.image_id in kept]
 
 
-def _read_images(files: Sequence[ImageFile], grid: PhysicalGrid, progress: Progress) -> GriddedImages:
-    good, pixels = [], []
+def _read_images(files: Sequence[ImageFile], config: DisplayFeatureConfig, progress: Progress) -> GriddedImages:
+    good, pixels, numbers = [], [], []
     with progress.stage("Reading displays", len(files)) as advance:
-        for display in gridded_displays(files, grid):
+        for display in gridded_displays(files, config.grid, measured=config.measured):
             advance(1)
             if display.pixels is not None:
                 good.append(display.file.record)
                 pixels.append(display.pixels)
+            if display.numbers is not None:
+                numbers.append(display.numbers)
     if not good:
         raise UsageError("the workspace has no readable calibrated image; `echomine ingest FOLDER` adds images")
     return GriddedImages(
@@ -150,6 +161,7 @@ def _read_images(files: Sequence[ImageFile], grid: PhysicalGrid, progress: Progr
         study_uids=tuple(one.study_uid for one in good),
         modes=tuple(one.mode for one in good),
         pixels=np.stack(pixels),
+        numbers=np.stack(numbers) if numbers else None,
     )
 
 

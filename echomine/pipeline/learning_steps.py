@@ -85,6 +85,7 @@ def make_image_feature(
             settings.image_feature,
             settings.network,
             seed=seed,
+            numbers=data.images.numbers,
             taught=is_taught(data),
             groups=data.images.patients,
             checkpoint_dir=checkpoint_dir,

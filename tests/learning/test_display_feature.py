@@ -9,7 +9,7 @@ from echomine.domain.errors import ArtifactError, ConfigurationError
 from echomine.domain.vocabulary import FlowKind, Valve
 from echomine.doppler.display import PhysicalGrid
 from echomine.learning.coarse_task import CoarseTarget
-from echomine.learning.display_description import DisplayFeatureConfig, display_feature_config
+from echomine.learning.display_description import DisplayFeatureConfig, display_feature_config, measured_numbers
 from echomine.learning.display_feature import DisplayFeature, learn_displays
 from echomine.learning.image_feature import ImageFeatureConfig
 
@@ -80,6 +80,14 @@ def test_measurements_join_with_flags_for_what_is_missing() -> None:
     feature = learn_displays(images, views(valves), config, seed=0)[0]
     assert np.isfinite(feature.embed(images).features).all()
     assert np.isfinite(feature.embed(np.zeros_like(images)).features).all()
+
+
+def test_numbers_measured_elsewhere_teach_the_same() -> None:
+    images, valves = displays(16)
+    config = dataclasses.replace(CONFIG, measured=True)
+    own = learn_displays(images, views(valves), config, seed=0)[0]
+    given = learn_displays(images, views(valves), config, seed=0, numbers=measured_numbers(images, config))[0]
+    assert own.to_files() == given.to_files()
 
 
 @pytest.mark.slow

@@ -1,10 +1,12 @@
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from echomine.domain.errors import UsageError
+from echomine.learning.display_description import measured_numbers
 from echomine.pipeline.evaluate import EvaluationRequest, evaluate, fit_models
 from echomine.pipeline.evaluation_runs import METHODS, OURS, WITH_HANDS
 from echomine.pipeline.learning_data import load_learning_data
@@ -72,8 +74,18 @@ def test_a_wrong_truth_table_is_one_sentence(workspace, settings, tmp_path):
         evaluate(workspace, EvaluationRequest(truth=table), settings)
 
 
+def test_learning_data_are_measured_as_they_are_read_and_no_more_are_read_than_learnt_from(workspace, settings):
+    config = replace(settings.image_feature, measured=True)
+    whole = load_learning_data(workspace, config, patients=None, most_unlabelled=None, progress=SILENT)
+    np.testing.assert_array_equal(whole.images.numbers, measured_numbers(whole.images.pixels, config))
+    few = replace(config, sample=2)
+    data = load_learning_data(workspace, few, patients=None, most_unlabelled=1000, progress=SILENT)
+    named = {pair.image_id for pair in data.pairs} | {view.image_id for view in data.views}
+    assert set(data.images.image_ids) == named < set(whole.images.image_ids)
+
+
 def test_models_fitted_in_memory_find_no_own_patient(workspace, settings):
-    data = load_learning_data(workspace, settings.image_feature.grid, patients=None, most_unlabelled=0, progress=SILENT)
+    data = load_learning_data(workspace, settings.image_feature, patients=None, most_unlabelled=0, progress=SILENT)
     models, space = fit_models(data, data.paragraphs, settings, seed=0, progress=SILENT)
     assert space.size == settings.text_space.size
     features = models.feature.embed(data.images.pixels[:8]).features
