@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.structure_table import print_agreement, print_structures
+from benchmarks.structure_table import print_agreement, print_ef_categories, print_structures
 from echomine.cardiac.apical_anatomy import apical_violations
 from echomine.cardiac.apical_guarantee import valid_apical
 from echomine.cardiac.apical_volumes import ApicalProfile, apical_profile, area_length_ml, single_plane_discs_ml
@@ -73,7 +73,7 @@ def main() -> None:
     scores: list[dict[str, StructureScores]] = []
     guaranteed: list[dict[str, StructureScores]] = []
     volumes: dict[str, dict[str, list[tuple[float, float]]]] = {name: {"ED": [], "ES": []} for name in METHODS}
-    broken, left, seconds = 0, 0, []
+    broken, left, seconds, patients = 0, 0, [], []
     for network, left_out in zip(ensemble.networks, folds, strict=True):
         for one in [scan for scan in scans if patient_of(scan.name) in left_out]:
             start = time.process_time()
@@ -82,6 +82,7 @@ def main() -> None:
             )[0]
             seconds.append(time.process_time() - start)
             spacing = one.spacing_mm[1:]
+            patients.append(patient_of(one.name))
             scores.append(structures_of(one.mask[0], drawn, spacing))
             broken += bool(apical_violations(drawn, spacing))
             valid = valid_apical(drawn, spacing).mask
@@ -91,8 +92,8 @@ def main() -> None:
                 both = (volume_ml(valid, spacing, name), volume_ml(one.mask[0], spacing, name))
                 parts[one.name[-2:]].append(both)
     print(f"{ensemble.generation}: {len(scores)} pictures, {np.mean(seconds):.2f} s of processor time a picture")
-    print_structures(scores)
-    print_structures(guaranteed, label="guaranteed ")
+    print_structures(scores, patients)
+    print_structures(guaranteed, patients, label="guaranteed ")
     print(f"pictures with a violation of anatomy: {broken} of {len(scores)}, after the guarantee {left}")
     for name, parts in volumes.items():
         fractions = [
@@ -101,6 +102,7 @@ def main() -> None:
         ]
         for word, unit, pairs in (("EDV", "ml", parts["ED"]), ("ESV", "ml", parts["ES"]), ("EF", "%", fractions)):
             print_agreement(f"{name} {word}", unit, pairs, known=f"echo_{word.lower()}", out=options.out)
+        print_ef_categories(f"{name} EF", fractions, known="echo_ef")
 
 
 if __name__ == "__main__":

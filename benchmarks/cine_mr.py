@@ -16,19 +16,17 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+from benchmarks.structure_table import mean_by_patient, print_agreement, print_ef_categories, shown
 from echomine.archive.nifti_files import read_nifti
 from echomine.archive.volume_geometry import stack_placement
 from echomine.cardiac.anatomical_guarantee import valid_volume
 from echomine.cardiac.cine_segmentation import segment_cine
-from echomine.cardiac.published_figures import published
 from echomine.cardiac.short_axis_anatomy import volume_violations
 from echomine.cardiac.volumes import CineVolumes, cine_volumes
 from echomine.learning.checkpoints import CheckpointFile
 from echomine.learning.cine_mr import CineTraining, LabelledVolume, train_cine_network
-from echomine.metrics.agreement import agreement
 from echomine.metrics.structures import label_scores
 from echomine.models.segmentation.isensee import IsenseeConfig, IsenseeUNet
-from echomine.pipeline.agreement_plots import agreement_png
 
 STRUCTURES = {"RV": 1, "MYO": 2, "LV": 3}
 QUANTITIES = {
@@ -87,14 +85,15 @@ class _Scores:
 
     def report(self, out: Path) -> None:
         count = len(self.true)
+        patients = [str(at) for at in range(count) for _ in range(2)]
         print(f"{count} patients, {2 * count} volumes; {np.mean(self.seconds):.1f} s of processor time a volume")
         for name, scores in self.structures.items():
             table = np.array(scores)
             for at, structure in enumerate(STRUCTURES):
                 dice, distance = table[:, at, 0], table[:, at, 1]
-                swing = 1.96 * dice.std(ddof=1) / np.sqrt(len(dice))
+                mean = shown(mean_by_patient(dice, patients))
                 print(
-                    f"{name:10} {structure:3} Dice {dice.mean():.3f} +- {swing:.3f} (ED {dice[::2].mean():.3f}, "
+                    f"{name:10} {structure:3} Dice {mean} (ED {dice[::2].mean():.3f}, "
                     f"ES {dice[1::2].mean():.3f}), Hausdorff {distance.mean():.1f} mm"
                 )
             print(f"{name:10} violations of anatomy {self.violations[name]}")
@@ -102,16 +101,10 @@ class _Scores:
             pairs = [
                 (getattr(a, attribute), getattr(b, attribute)) for a, b in zip(self.measured, self.true, strict=True)
             ]
-            mine, theirs = zip(*[(a, b) for a, b in pairs if a is not None and b is not None], strict=True)
-            found = agreement(mine, theirs)
-            print(
-                f"{name:8} n {found.count}, r {found.correlation.value:.3f} ({found.correlation.low:.3f}-"
-                f"{found.correlation.high:.3f}), bias {found.bias.value:.1f}, limits {found.lower_limit.value:.1f} to "
-                f"{found.upper_limit.value:.1f}, MAE {found.mean_absolute_error:.1f}"
-            )
             unit = {"ml": "ml", "pct": "%", "g": "g"}[attribute.rsplit("_", 1)[1]]
-            plot = agreement_png(mine, theirs, name=name, unit=unit, known=published(name))
-            (out / f"{name}.png").write_bytes(plot)
+            print_agreement(name, unit, pairs, known=name, out=out)
+            if name == "lv_ef":
+                print_ef_categories(name, pairs, known=name)
 
 
 def main() -> None:

@@ -15,7 +15,13 @@ import numpy as np
 import torch
 
 from benchmarks.apical_echo import structures_of, volume_ml
-from benchmarks.structure_table import print_agreement, print_structures
+from benchmarks.structure_table import (
+    mean_by_patient,
+    print_agreement,
+    print_ef_categories,
+    print_structures,
+    shown,
+)
 from echomine.archive.workspace import Workspace
 from echomine.cardiac.apical_anatomy import apical_violations
 from echomine.cardiac.volume_curve import mean_second_difference, volume_curve_ml
@@ -36,6 +42,7 @@ OTHER_SPECKLE = 20_000
 class _Judged:
     """What one way of drawing came to; the truth has no scores."""
 
+    patients: list[str] = field(default_factory=list)
     ends: list[dict[str, StructureScores]] = field(default_factory=list)
     between: list[dict[str, StructureScores]] = field(default_factory=list)
     roughness: list[float] = field(default_factory=list)
@@ -46,6 +53,7 @@ class _Judged:
         """Judges the masks of a clip; gives their volume curve."""
         spacing = (clip.pixel_mm, clip.pixel_mm)
         scores = [structures_of(true, mask, spacing) for true, mask in zip(clip.masks, masks, strict=True)]
+        self.patients.append(patient_of(clip.name))
         self.ends += [scores[0], scores[-1]]
         self.between += scores[1:-1]
         self.violations += sum(bool(apical_violations(mask, spacing)) for mask in masks)
@@ -56,13 +64,16 @@ class _Judged:
         return curve
 
     def print(self, name: str, truth: "_Judged") -> None:
-        print_structures(self.ends, label=f"{name:6} ED and ES   ")
-        print_structures(self.between, label=f"{name:6} in between  ")
+        for scores, label in ((self.ends, "ED and ES"), (self.between, "in between")):
+            owners = [one for one in self.patients for _ in range(len(scores) // len(self.patients))]
+            print_structures(scores, owners, label=f"{name:6} {label:10}  ")
         print(f"{name:6} frames with a violation of anatomy: {self.violations} of {len(self.ends) + len(self.between)}")
         both = list(zip(self.volumes, truth.volumes, strict=True))
         for at, word in enumerate(("EDV", "ESV")):
             print_agreement(f"{name} {word}", "ml", [(mine[at], true[at]) for mine, true in both])
-        print_agreement(f"{name} EF", "%", [tuple(ejection_fraction_pct(*one) for one in pair) for pair in both])
+        fractions = [tuple(ejection_fraction_pct(*one) for one in pair) for pair in both]
+        print_agreement(f"{name} EF", "%", fractions)
+        print_ef_categories(f"{name} EF", fractions, known="echo_ef")
 
 
 def _print_smoothness(judged: dict[str, _Judged], names: list[str]) -> None:
@@ -73,11 +84,9 @@ def _print_smoothness(judged: dict[str, _Judged], names: list[str]) -> None:
     )
     print(f"clip / frames: {ratio.value:.2f} ({ratio.low:.2f}-{ratio.high:.2f}), n {len(names)} clips")
     for part in judged["clip"].ends[0]:
-        gains = np.array(
-            [a[part].dice - b[part].dice for a, b in zip(judged["clip"].ends, judged["frames"].ends, strict=True)]
-        )
-        swing = 1.96 * gains.std(ddof=1) / np.sqrt(len(gains))
-        print(f"Dice gained at ED and ES, {part}: {gains.mean():+.4f} +- {swing:.4f}")
+        gains = [a[part].dice - b[part].dice for a, b in zip(judged["clip"].ends, judged["frames"].ends, strict=True)]
+        owners = [one for one in judged["clip"].patients for _ in range(2)]
+        print(f"Dice gained at ED and ES, {part}: {shown(mean_by_patient(gains, owners), 4)}")
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from echomine.domain.errors import MeasurementError
-from echomine.metrics.intervals import Estimate
+from echomine.metrics.intervals import Estimate, bootstrap_by_group, wilson_interval
 
 LIMITS_SD = 1.96
 FEWEST_PAIRS = 3
@@ -44,6 +44,24 @@ class Agreement:
     lower_limit: Estimate
     upper_limit: Estimate
     mean_absolute_error: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CategoryAgreement:
+    """How the ordered categories of a method agree with those of a reference.
+
+    Attributes:
+        categories: K words, in their order.
+        counts: (K, K) pairs: row the reference's category, column the measured one.
+        share: Of pairs in one category, with its 95 % Wilson interval.
+        kappa: Cohen's, linearly weighted, with its 95 % interval (pairs drawn with replacement); NaN where all pairs
+            are in one category.
+    """
+
+    categories: tuple[str, ...]
+    counts: NDArray[np.int64]
+    share: Estimate
+    kappa: Estimate
 
 
 def agreement(measured: ArrayLike, reference: ArrayLike) -> Agreement:
@@ -90,6 +108,34 @@ def confusion(measured: Sequence[str], reference: Sequence[str], categories: Seq
     for mine, theirs in zip(measured, reference, strict=True):
         table[place[theirs], place[mine]] += 1
     return table
+
+
+def category_agreement(
+    measured: Sequence[str], reference: Sequence[str], categories: Sequence[str], rng: np.random.Generator
+) -> CategoryAgreement:
+    """Confusion, share and kappa of paired categories, each pair one patient.
+
+    Args:
+        measured: N categories of the method.
+        reference: N categories of the reference.
+        categories: All, in their order.
+        rng: Source of the draws of kappa's interval.
+
+    Raises:
+        MeasurementError: If there are no pairs, the lengths differ, or a word is none of the categories.
+    """
+    counts = confusion(measured, reference, categories)
+    mine, theirs = np.array(measured), np.array(reference)
+
+    def kappa_of(rows: NDArray[np.int64]) -> float:
+        return kappa(confusion(mine[rows].tolist(), theirs[rows].tolist(), categories), weights=KappaWeights.LINEAR)
+
+    return CategoryAgreement(
+        categories=tuple(categories),
+        counts=counts,
+        share=wilson_interval(int(np.trace(counts)), len(mine)),
+        kappa=bootstrap_by_group(kappa_of, [str(at) for at in range(len(mine))], rng),
+    )
 
 
 def kappa(table: NDArray[Any], *, weights: KappaWeights = KappaWeights.NONE) -> float:

@@ -6,7 +6,7 @@ from scipy.stats import pearsonr
 from sklearn.metrics import cohen_kappa_score, confusion_matrix
 
 from echomine.domain.errors import MeasurementError
-from echomine.metrics.agreement import KappaWeights, agreement, confusion, kappa
+from echomine.metrics.agreement import KappaWeights, agreement, category_agreement, confusion, kappa
 
 WORDS = ["normal", "mild", "severe"]
 
@@ -61,6 +61,19 @@ def test_kappa_and_confusion_as_scikit_learn(pairs):
 def test_one_category_alone_has_no_kappa():
     assert np.isnan(kappa(confusion(["mild"] * 5, ["mild"] * 5, WORDS)))
     assert np.isnan(kappa(confusion([], [], WORDS)))
+
+
+def test_categories_agree_as_counted_by_hand():
+    reference = ["normal"] * 6 + ["mild"] * 3 + ["severe"]
+    measured = ["normal"] * 5 + ["mild"] * 3 + ["severe"] * 2
+    found = category_agreement(measured, reference, WORDS, np.random.default_rng(0))
+    assert found.counts.tolist() == [[5, 1, 0], [0, 2, 1], [0, 0, 1]]
+    assert found.share.value == pytest.approx(0.8)
+    # disagreement 2 of 10; by chance (6 * 3 + 6 * 2 * 2 + 3 * 5 + 3 * 2 + 5 * 2 + 3) / 100 = .76
+    assert found.kappa.value == pytest.approx(1 - 0.2 / 0.76)
+    assert found.kappa.low < found.kappa.value < found.kappa.high <= 1
+    with pytest.raises(MeasurementError, match="at least one"):
+        category_agreement([], [], WORDS, np.random.default_rng(0))
 
 
 def test_constant_side_has_no_correlation():
