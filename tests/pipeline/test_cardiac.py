@@ -22,7 +22,7 @@ from echomine.pipeline import echo_frames
 from echomine.pipeline import quantify_echo as quantify_echo_module
 from echomine.pipeline.cardiac_result import write_result
 from echomine.pipeline.echo_frames import EchoView
-from echomine.pipeline.quantify_calcium import CalciumRequest, quantify_calcium
+from echomine.pipeline.quantify_calcium import CalciumRequest, quantify_calcium, read_ct
 from echomine.pipeline.quantify_echo import EchoRequest, quantify_echo
 from echomine.pipeline.quantify_mr import MrRequest, quantify_mr
 from echomine.synthetic.heart_shapes import HeartShape, draw_heart_shape
@@ -106,23 +106,47 @@ def test_mr_files_written_with_the_geometry_of_the_scan(mr_files, tmp_path):
     assert json.loads((tmp_path / "out" / "result.json").read_text())["values"]["lv_ef"]["unit"] == "%"
 
 
+def _turned(path, target, *, flips=(), order=(0, 1, 2)):
+    """The same scan with its axes stored in another order, some of them the other way."""
+    image = nibabel.load(path)
+    affine = image.affine.copy()
+    for axis in flips:
+        affine[:3, 3] += affine[:3, axis] * (image.shape[axis] - 1)
+        affine[:3, axis] *= -1
+    affine[:, :3] = affine[:, list(order)]
+    values = np.flip(np.asarray(image.dataobj), flips)
+    return _save(target, values.transpose(order[: values.ndim]), None, affine)
+
+
+def _in_world_order(path):
+    return np.asarray(nibabel.as_closest_canonical(nibabel.load(path)).dataobj)
+
+
 @pytest.mark.parametrize("axes", [(0,), (1,), (0, 1, 2)])
 def test_mr_flipped_scan_gives_the_same_answer(mr_files, tmp_path, networks, axes):
-    flipped = {}
-    for name in ("ed", "es"):
-        image = nibabel.load(mr_files[name])
-        affine = image.affine.copy()
-        for axis in axes:
-            affine[:3, 3] += affine[:3, axis] * (image.shape[axis] - 1)
-            affine[:3, axis] *= -1
-        flipped[name] = _save(
-            tmp_path / f"flipped_{name}.nii.gz", np.flip(np.asarray(image.dataobj), axes), None, affine
-        )
+    flipped = {n: _turned(mr_files[n], tmp_path / f"flipped_{n}.nii.gz", flips=axes) for n in ("ed", "es")}
     upright, other = (
         quantify_mr(MrRequest(scans=(files["ed"], files["es"]), workspace=networks)).document()
         for files in (mr_files, flipped)
     )
     assert other["values"] == upright["values"]
+
+
+def test_mr_takes_the_generation_that_is_named(mr_files, networks):
+    store = Workspace.artifacts_of(networks)
+    torch.manual_seed(1)
+    files = ensemble_files([IsenseeUNet(IsenseeConfig(base=2)).eval()], CinePreparation(in_plane_mm=3.0))
+    first, second = store.current("cine_mr"), store.write("cine_mr", files, config={}).generation_id
+    scans = (mr_files["ed"], mr_files["es"])
+    current, older = (quantify_mr(MrRequest(scans=scans, workspace=networks, generation=g)) for g in ("", first))
+    assert (current.model, older.model) == (f"cine_mr {second}", f"cine_mr {first}")
+    assert current.document()["values"] != older.document()["values"]
+    done = CliRunner().invoke(
+        app, ["cardiac", "mr", *map(str, scans), "--workspace", str(networks), "--model", first, "--json"]
+    )
+    assert json.loads(done.stdout)["values"] == older.document()["values"]
+    with pytest.raises(ArtifactError, match=f"no generation other of cine_mr; there are .*{first}"):
+        quantify_mr(MrRequest(scans=scans, workspace=networks, generation="other"))
 
 
 def test_mr_four_dimensional_cine_finds_both_instants(tmp_path):
@@ -253,6 +277,27 @@ def test_echo_biplane_volumes_of_ellipsoids(echo_files, tmp_path):
     assert result.value("lv_edv_single_plane") == pytest.approx(2 / 3 * np.pi * 86 * 22**2 / 1000, rel=0.015)
     assert result.flags == ()
     assert nibabel.load(tmp_path / "out" / "mask_a4c.nii.gz").shape == (260, 300, 2)
+
+
+@pytest.mark.parametrize(
+    ("flips", "order"), [((0,), (0, 1, 2)), ((1,), (0, 1, 2)), ((0, 1), (1, 0, 2)), ((), (1, 0, 2))]
+)
+def test_echo_stored_another_way_is_the_same_view(echo_files, tmp_path, flips, order):
+    turned = {
+        name: _turned(echo_files[name], tmp_path / f"turned_{name}.nii.gz", flips=flips, order=order)
+        for name in ("a4c", "a4c_mask")
+    }
+    views = [EchoView(images=(files["a4c"],), masks=(files["a4c_mask"],)) for files in (echo_files, turned)]
+    frames = [echo_frames.seen_view(view, None).frames for view in views]
+    for mine, theirs in zip(*frames, strict=True):
+        assert np.array_equal(mine.picture, theirs.picture)
+        assert np.array_equal(mine.mask, theirs.mask)
+    upright, other = (
+        quantify_echo(EchoRequest(four_chamber=view, out=tmp_path / str(at))) for at, view in enumerate(views)
+    )
+    assert other.document()["values"] == upright.document()["values"]
+    assert np.array_equal(_in_world_order(other.files["mask_a4c"]), _in_world_order(upright.files["mask_a4c"]))
+    assert nibabel.load(other.files["mask_a4c"]).shape == nibabel.load(turned["a4c"]).shape
 
 
 def test_a_second_view_of_one_instant_does_not_stand_for_the_others_systole(echo_files, tmp_path):
@@ -397,6 +442,28 @@ def test_calcium_by_site(tmp_path):
     assert result.value("agatston_aorta") == pytest.approx(72)
     assert result.categories[0].word == "1-99"
     assert np.array_equal(np.asarray(nibabel.load(tmp_path / "out" / "mask_calcium.nii.gz").dataobj), mask)
+
+
+@pytest.mark.parametrize(("flips", "order"), [((0,), (0, 1, 2)), ((1, 2), (0, 1, 2)), ((0, 2), (2, 0, 1))])
+def test_a_ct_stored_another_way_is_the_same_patient(tmp_path, flips, order):
+    """The aorta of the mask lies over two slices, so that slices taken for rows would change the score."""
+    for name, values in zip(("ct", "mask"), _chest(), strict=True):
+        _save(tmp_path / f"{name}.nii.gz", values, (1, 0.8, 3))
+        _turned(tmp_path / f"{name}.nii.gz", tmp_path / f"turned_{name}.nii.gz", flips=flips, order=order)
+    upright, turned = (read_ct(tmp_path / name) for name in ("ct.nii.gz", "turned_ct.nii.gz"))
+    assert np.array_equal(upright.values_hu, turned.values_hu)
+    assert turned.placement.spacing_mm == pytest.approx((3, 0.8, 1))
+    scored = [
+        quantify_calcium(
+            CalciumRequest(
+                scan=tmp_path / f"{name}ct.nii.gz", mask=tmp_path / f"{name}mask.nii.gz", out=tmp_path / f"out{name}"
+            )
+        )
+        for name in ("", "turned_")
+    ]
+    assert scored[1].document()["values"] == scored[0].document()["values"]
+    first, second = (_in_world_order(one.files["mask"]) for one in scored)
+    assert np.array_equal(first, second)
 
 
 def test_calcium_without_a_mask_asks_what_to_score(tmp_path):
