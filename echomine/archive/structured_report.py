@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from highdicom.sr import (
+    AlgorithmIdentification,
     ComprehensiveSR,
     DeviceObserverIdentifyingAttributes,
     Measurement,
@@ -19,6 +20,7 @@ from highdicom.sr import (
     MeasurementsAndQualitativeEvaluations,
     ObservationContext,
     ObserverContext,
+    QualitativeEvaluation,
     TrackingIdentifier,
 )
 from pydicom.dataset import Dataset
@@ -39,6 +41,12 @@ CODES = {
     "agatston_coronary": Code("112058", "DCM", "Calcium score"),
 }
 """Names that have a code in the standard's context groups; others are coded in a scheme of ours."""
+TECHNIQUES = {
+    "biplane": codes.DCM.MethodOfDisksBiplane,
+    "single_plane": codes.DCM.MethodOfDisksSinglePlane,
+    "area_length": codes.DCM.AreaLengthSinglePlane,
+}
+"""Ways to measure a volume that have a code (CID 12228)."""
 UNITS = {
     "ml": Code("mL", "UCUM", "milliliter"),
     "%": Code("%", "UCUM", "percent"),
@@ -53,6 +61,7 @@ PROCEDURES = {
     "MR": Code("25056-3", "LN", "MRI unspecified body region"),
     "US": Code("25061-3", "LN", "Ultrasound unspecified body region"),
 }
+NEEDED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID")
 MAY_BE_EMPTY = (
     "PatientName",
     "PatientID",
@@ -65,7 +74,7 @@ MAY_BE_EMPTY = (
     "ReferringPhysicianName",
 )
 """Attributes of patient and study that a report copies from its images, and that the standard lets be empty."""
-_LONGEST_CODE = 16
+_LONGEST_CODE, _LONGEST_MEANING = 16, 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,37 +84,69 @@ class ReportedValue:
     Attributes:
         name: Plain name, also of its code where there is one.
         value: In ``unit``, one of :data:`UNITS`.
-        method: How it was measured, in words.
+        method: How it was measured, in words; written as a parameter of the algorithm.
+        technique: One of :data:`TECHNIQUES`, or ``""``.
     """
 
     name: str
     value: float
     unit: str
     method: str = ""
+    technique: str = ""
 
 
-def write_structured_report(
-    path: Path, values: Sequence[ReportedValue], images: Sequence[Dataset], *, finding: str
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedWord:
+    """A statement that is no number: a quality flag, a category.
+
+    Attributes:
+        name: What is stated, in plain words.
+        word: What is said of it.
+    """
+
+    name: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportContent:
+    """What a report says.
+
+    Attributes:
+        finding: What all values are about, for the tracking identifier.
+        algorithm: What found it: a generation of networks, a mask that was given.
+        values: What was measured.
+        words: Flags and categories.
+    """
+
+    finding: str
+    algorithm: str
+    values: tuple[ReportedValue, ...]
+    words: tuple[ReportedWord, ...] = ()
+
+
+def write_structured_report(path: Path, content: ReportContent, images: Sequence[Dataset]) -> None:
     """Writes a report about a series.
 
-    The same values and images give the same instance UID.
+    The same content and images give the same instance UID.
 
     Args:
         path: DICOM file to write.
-        values: What was measured.
+        content: What it says.
         images: Headers of the images, whose patient and study the report belongs to.
-        finding: What all values are about, for the tracking identifier.
 
     Raises:
         ItemError: If there are no values or the images lack what a report needs.
         WorkspaceError: If the file cannot be written.
     """
-    if not values or not images:
+    if not content.values or not images:
         raise ItemError(Reason.FAILED, "a structured report needs one or more values and the images they are from")
+    missing = sorted({name for image in images for name in NEEDED if not image.get(name)})
+    if missing:
+        raise ItemError(Reason.BROKEN_DICOM, f"the images lack {', '.join(missing)}, which a structured report names")
     try:
         with QUIET:
-            document = _document(values, [_completed(image) for image in images], finding)
+            document = _document(content, [_completed(image) for image in images])
             buffer = io.BytesIO()
             document.save_as(buffer, enforce_file_format=True)
     except (AttributeError, ValueError, TypeError, KeyError) as error:
@@ -124,14 +165,21 @@ def _completed(image: Dataset) -> Dataset:
     return whole
 
 
-def _document(values: Sequence[ReportedValue], images: Sequence[Dataset], finding: str) -> ComprehensiveSR:
-    uid = _uid("instance", values, images)
+def _document(content: ReportContent, images: Sequence[Dataset]) -> ComprehensiveSR:
+    uid = _uid("instance", content, images)
     group = MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=TrackingIdentifier(uid=_uid("tracking", values, images), identifier=finding),
-        measurements=[_measurement(one) for one in values],
+        tracking_identifier=TrackingIdentifier(uid=_uid("tracking", content, images), identifier=content.finding),
+        algorithm_id=_algorithm(content.algorithm),
+        measurements=[_measurement(one) for one in content.values],
+        qualitative_evaluations=[
+            QualitativeEvaluation(name=_own_code(one.name), value=_own_code(one.word)) for one in content.words
+        ],
     )
     device = DeviceObserverIdentifyingAttributes(
-        uid=_uid("device", (), ()), name="echomine", manufacturer_name="echomine", model_name="echomine"
+        uid=str(generate_uid(entropy_srcs=["device"])),
+        name="echomine",
+        manufacturer_name="echomine",
+        model_name="echomine",
     )
     observer = ObserverContext(observer_type=codes.DCM.Device, observer_identifying_attributes=device)
     modality = str(images[0].get("Modality", ""))
@@ -143,7 +191,7 @@ def _document(values: Sequence[ReportedValue], images: Sequence[Dataset], findin
     return ComprehensiveSR(
         evidence=list(images),
         content=report[0],
-        series_instance_uid=_uid("series", values, images),
+        series_instance_uid=_uid("series", content, images),
         series_number=9000,
         sop_instance_uid=uid,
         instance_number=1,
@@ -159,12 +207,25 @@ def _document(values: Sequence[ReportedValue], images: Sequence[Dataset], findin
 
 
 def _measurement(one: ReportedValue) -> Measurement:
-    name = CODES.get(one.name, Code(one.name.upper()[:_LONGEST_CODE], OWN_SCHEME, one.name.replace("_", " ")))
-    return Measurement(name=name, value=round(one.value, 4), unit=UNITS[one.unit])
+    return Measurement(
+        name=CODES.get(one.name, _own_code(one.name)),
+        value=round(one.value, 4),
+        unit=UNITS[one.unit],
+        method=TECHNIQUES.get(one.technique),
+        algorithm_id=_algorithm(one.method) if one.method else None,
+    )
 
 
-def _uid(purpose: str, values: Sequence[ReportedValue], images: Sequence[Dataset]) -> str:
+def _algorithm(words: str) -> AlgorithmIdentification:
+    return AlgorithmIdentification(name="echomine", version=version("echomine"), parameters=[words])
+
+
+def _own_code(name: str) -> Code:
+    words = name.replace("_", " ")
+    return Code(words.upper().replace(" ", "_")[:_LONGEST_CODE], OWN_SCHEME, words[:_LONGEST_MEANING])
+
+
+def _uid(purpose: str, content: ReportContent, images: Sequence[Dataset]) -> str:
     """A UID that depends on what it names alone."""
-    parts = [purpose, *(f"{one.name}={one.value!r}" for one in values)]
-    parts += [str(image.get("SOPInstanceUID", "")) for image in images]
+    parts = [purpose, repr(content), *(str(image.get("SOPInstanceUID", "")) for image in images)]
     return str(generate_uid(entropy_srcs=parts))

@@ -18,6 +18,9 @@ app.add_typer(cardiac_app, name="cardiac")
 
 OutOption = Annotated[Path | None, typer.Option("--out", help="Folder for masks, picture and result.json.")]
 ModelOption = Annotated[str, typer.Option("--model", help="Generation of the networks; the current one by default.")]
+StudyOption = Annotated[
+    Path | None, typer.Option("--dicom", help="DICOM images of the scan: a structured report of their study in --out.")
+]
 GuaranteeOption = Annotated[
     bool | None,
     typer.Option("--make-valid/--as-is", help="Mend the anatomy of every mask, or of none; else of networks' masks."),
@@ -36,6 +39,7 @@ def mr(
     table: TableOption = EfTableName.ASE2015,
     sex: SexOption = Sex.UNKNOWN,
     out: OutOption = None,
+    dicom: StudyOption = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     as_json: JsonOption = False,
 ) -> None:
@@ -48,6 +52,7 @@ def mr(
         workspace=workspace,
         generation=model,
         out=out,
+        study=dicom,
         guarantee=guarantee,
         table=table,
         sex=sex,
@@ -68,6 +73,7 @@ def echo(
     table: TableOption = EfTableName.ASE2015,
     sex: SexOption = Sex.UNKNOWN,
     out: OutOption = None,
+    dicom: StudyOption = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     as_json: JsonOption = False,
 ) -> None:
@@ -82,6 +88,7 @@ def echo(
         workspace=workspace,
         generation=model,
         out=out,
+        study=dicom,
         guarantee=guarantee,
         table=table,
         sex=sex,
@@ -103,6 +110,7 @@ def calcium(
     mass_factor: Annotated[float | None, typer.Option(help="Scanner's mg/mm3/HU, for the mass score.")] = None,
     model: ModelOption = "",
     out: OutOption = None,
+    dicom: StudyOption = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     as_json: JsonOption = False,
 ) -> None:
@@ -119,6 +127,7 @@ def calcium(
         scheme=risk_scheme,
         mg_per_mm3_hu=mass_factor,
         out=out,
+        study=dicom,
     )
     _show(quantify_calcium(request), out, as_json=as_json)
 

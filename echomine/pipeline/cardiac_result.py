@@ -23,12 +23,14 @@ class CardiacValue:
         name: ``lv_ef``, ``lv_edv``, ``agatston_coronary``, ...
         value: In ``unit``.
         method: How it was computed.
+        technique: A short name of the way, where several are in use; ``""`` otherwise.
     """
 
     name: str
     value: float | None
     unit: str
     method: str
+    technique: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

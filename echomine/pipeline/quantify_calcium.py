@@ -26,6 +26,7 @@ from echomine.cardiac.ct_quality import check_scorable, ct_flags
 from echomine.domain.heart_choices import AgatstonConvention, RiskSchemeName
 from echomine.pipeline.cardiac_models import CALCIUM, load_calcium_finder
 from echomine.pipeline.cardiac_pictures import DrawnPlane, plane_png
+from echomine.pipeline.cardiac_report import report_files, study_of
 from echomine.pipeline.cardiac_result import CardiacResult, CardiacValue, Category
 from echomine.pipeline.given_masks import read_given_mask
 
@@ -48,6 +49,8 @@ class CalciumRequest:
         scheme: Of the risk.
         mg_per_mm3_hu: Mass calibration of the scanner; None assumes one.
         out: Folder for mask, picture and report; None writes nothing.
+        study: DICOM images that a NIfTI scan was made from: its structured report belongs to their study; a series has
+            its own.
     """
 
     scan: Path
@@ -59,6 +62,7 @@ class CalciumRequest:
     scheme: str = RiskSchemeName.FOUR
     mg_per_mm3_hu: float | None = None
     out: Path | None = None
+    study: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +94,7 @@ def quantify_calcium(request: CalciumRequest) -> CardiacResult:
     """
     scheme, calibration = risk_scheme(request.scheme), _calibration(request)
     scan = read_ct(request.scan)
+    images = study_of(request.study, kind="calcium", out=request.out) or scan.slices
     spacing = scan.placement.spacing_mm
     check_scorable(scan.values_hu, spacing)
     mask, scores, origin = _scored(request, scan, calibration)
@@ -107,7 +112,8 @@ def quantify_calcium(request: CalciumRequest) -> CardiacResult:
     )
     if request.out is None:
         return result
-    files = _written(scan, mask, request.out) | _reported(scan, result, request.out)
+    finding = "calcium by site" if by_site else "every dense piece, bone included"
+    files = _written(scan, mask, request.out) | report_files(result, images, request.out, finding=finding)
     return replace(result, files=files)
 
 
@@ -170,22 +176,6 @@ def _values(
         )
         found += [CardiacValue(name=f"{name}_{site}", value=v, unit=unit, method=how) for name, v, unit, how in rows]
     return tuple(found)
-
-
-def _reported(scan: CtScan, result: CardiacResult, out: Path) -> dict[str, str]:
-    """A structured report beside the DICOM series it is about; a NIfTI file has no study to belong to."""
-    if not scan.slices:
-        return {}
-    from echomine.archive.structured_report import ReportedValue, write_structured_report
-
-    values = [
-        ReportedValue(name=one.name, value=one.value, unit=one.unit, method=one.method)
-        for one in result.values
-        if one.value is not None
-    ]
-    path = out / "report.dcm"
-    write_structured_report(path, values, scan.slices, finding="coronary calcium")
-    return {"structured_report": str(path)}
 
 
 def _written(scan: CtScan, mask: NDArray[np.uint8], out: Path) -> dict[str, str]:

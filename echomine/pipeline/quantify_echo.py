@@ -22,6 +22,7 @@ from echomine.domain.heart_choices import EfTableName, Sex
 from echomine.domain.structures import Apical
 from echomine.pipeline.cardiac_models import APICAL_CLIPS, APICAL_ECHO, load_echo_ensemble
 from echomine.pipeline.cardiac_pictures import DrawnPlane, curve_png, plane_png
+from echomine.pipeline.cardiac_report import report_files, study_of
 from echomine.pipeline.cardiac_result import (
     AnatomyNote,
     CardiacResult,
@@ -51,6 +52,7 @@ class EchoRequest:
         two_chamber: For biplane volumes; None takes the ventricle as round.
         workspace, generation: Where the networks are, which of them.
         out: Folder for masks, curve and picture; None writes nothing.
+        study: DICOM images that the scan was made from; a structured report belongs to their study.
         guarantee: Whether masks of end diastole and end systole are made valid before they are measured; None: those of
             networks are, and masks that were given are measured as they are.
         table, sex: For the category of the ejection fraction.
@@ -61,6 +63,7 @@ class EchoRequest:
     workspace: Path = Path("echomine-workspace")
     generation: str = ""
     out: Path | None = None
+    study: Path | None = None
     guarantee: bool | None = None
     table: str = EfTableName.ASE2015
     sex: Sex = Sex.UNKNOWN
@@ -75,6 +78,7 @@ def quantify_echo(request: EchoRequest) -> CardiacResult:
         ArtifactError: If there are no networks and no masks were given.
     """
     views = [view for view in (request.four_chamber, request.two_chamber) if view is not None]
+    images = study_of(request.study, kind="echo", out=request.out)
     ensemble = None if all(view.masks for view in views) else _networks(views, request)
     seen = [seen_view(view, ensemble) for view in views]
     anatomy = _anatomy(seen)
@@ -96,7 +100,12 @@ def quantify_echo(request: EchoRequest) -> CardiacResult:
         model=_model(ensemble),
         notes=(*notes, *ef_notes(values, table=request.table, sex=request.sex)),
     )
-    return replace(result, files=_written(seen, result.curves, request.out)) if request.out else result
+    if request.out is None:
+        return result
+    files = _written(seen, result.curves, request.out) | report_files(
+        result, images, request.out, finding="left ventricle"
+    )
+    return replace(result, files=files)
 
 
 def _networks(views: Sequence[EchoView], request: EchoRequest) -> SliceEnsemble:
@@ -117,10 +126,15 @@ def _values(seen: Sequence[SeenView]) -> tuple[CardiacValue, ...]:
         edv, esv = volumes
         ef = ejection_fraction_pct(edv, esv) if edv is not None and esv is not None and edv > 0 else None
         suffix = "" if not found else f"_{method}"
+        how = METHODS[method]
+        rows = (
+            ("lv_edv", edv, "ml", how),
+            ("lv_esv", esv, "ml", how),
+            ("lv_ef", ef, "%", f"(EDV - ESV) / EDV, {how}"),
+        )
         found += [
-            CardiacValue(name=f"lv_edv{suffix}", value=edv, unit="ml", method=METHODS[method]),
-            CardiacValue(name=f"lv_esv{suffix}", value=esv, unit="ml", method=METHODS[method]),
-            CardiacValue(name=f"lv_ef{suffix}", value=ef, unit="%", method=f"(EDV - ESV) / EDV, {METHODS[method]}"),
+            CardiacValue(name=name + suffix, value=value, unit=unit, method=words, technique=method)
+            for name, value, unit, words in rows
         ]
     lengths = [one.profile.length_mm if one.profile else None for one in seen[0].pair]
     names = ("lv_length_ed", "lv_length_es")

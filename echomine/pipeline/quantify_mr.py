@@ -27,6 +27,7 @@ from echomine.domain.heart_choices import EfTableName, Sex
 from echomine.domain.structures import ShortAxis
 from echomine.pipeline.cardiac_models import CINE_MR, CINE_MR_3D, load_mr_ensembles, load_shapes
 from echomine.pipeline.cardiac_pictures import short_axis_png
+from echomine.pipeline.cardiac_report import report_files, study_of
 from echomine.pipeline.cardiac_result import (
     AnatomyNote,
     CardiacResult,
@@ -54,6 +55,7 @@ class MrRequest:
         workspace: Where the networks are.
         generation: Of the networks; ``""`` takes the current one.
         out: Folder for masks, picture and JSON; None writes nothing.
+        study: DICOM images that the scan was made from; a structured report belongs to their study.
         guarantee: Whether masks are made anatomically valid before they are measured; None: those of networks are, and
             masks that were given are measured as they are.
         table, sex: For the category of the ejection fraction.
@@ -64,6 +66,7 @@ class MrRequest:
     workspace: Path = Path("echomine-workspace")
     generation: str = ""
     out: Path | None = None
+    study: Path | None = None
     guarantee: bool | None = None
     table: str = EfTableName.ASE2015
     sex: Sex = Sex.UNKNOWN
@@ -102,6 +105,7 @@ def quantify_mr(request: MrRequest) -> CardiacResult:
     """
     if not 1 <= len(request.scans) <= 2 or len(request.masks) not in (0, len(request.scans)):
         raise UsageError("give one scan, or two of end diastole and end systole, and as many masks or none")
+    images = study_of(request.study, kind="mr", out=request.out)
     instants, model = _masked(request)
     chosen = _chosen(instants)
     mends = not request.masks if request.guarantee is None else request.guarantee
@@ -118,7 +122,10 @@ def quantify_mr(request: MrRequest) -> CardiacResult:
         anatomy_valid=is_valid,
         model=model,
     )
-    return replace(result, files=_written(measured, request.out)) if request.out else result
+    if request.out is None:
+        return result
+    files = _written(measured, request.out) | report_files(result, images, request.out, finding="both ventricles")
+    return replace(result, files=files)
 
 
 def _masked(request: MrRequest) -> tuple[list[Instant], str]:

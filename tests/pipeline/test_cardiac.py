@@ -1,6 +1,8 @@
 """The cardiac commands on phantoms of known size, written as files."""
 
 import json
+import shutil
+import subprocess
 
 import nibabel
 import numpy as np
@@ -505,6 +507,51 @@ def test_calcium_of_a_dicom_series_comes_with_a_structured_report(tmp_path, make
     report = pydicom.dcmread(result.files["structured_report"])
     assert report.Modality == "SR"
     assert report.PatientID == "MRN-77"
+    assert "calcium by site" in _said(report)
+    of_everything = _said(pydicom.dcmread(plain.files["structured_report"]))
+    assert "every dense piece, bone included" in of_everything
+    assert "coronary" not in of_everything
+
+
+def _said(report):
+    return "; ".join(str(element.value) for element in report.iterall())
+
+
+def _no_error(path):
+    if shutil.which("dciodvfy") is None:
+        return True
+    said = subprocess.run(["dciodvfy", path], capture_output=True, text=True, check=False)
+    return not [line for line in (said.stdout + said.stderr).splitlines() if line.startswith("Error")]
+
+
+def test_mr_and_echo_report_into_the_study_that_is_named(mr_files, echo_files, tmp_path, make_dicom):
+    for name in ("MR", "US"):
+        (tmp_path / f"{name}.dcm").write_bytes(
+            make_dicom(
+                Modality=name,
+                SeriesInstanceUID="1.2.9",
+                PatientBirthDate="",
+                PatientSex="",
+                StudyTime="101010",
+                StudyID="1",
+            )
+        )
+    mr = _mr(mr_files, out=tmp_path / "mr", study=tmp_path / "MR.dcm")
+    view = EchoView(images=(echo_files["a4c"],), masks=(echo_files["a4c_mask"],))
+    echo = quantify_echo(EchoRequest(four_chamber=view, out=tmp_path / "echo", study=tmp_path / "US.dcm"))
+    for result, said in (
+        (mr, ("Left Ventricular Ejection Fraction", "voxels counted", "mask given", "Left Ventricle Mass")),
+        (echo, ("Method of Disks, Single Plane", "Area-Length Single Plane", "single plane", "normal")),
+    ):
+        report = pydicom.dcmread(result.files["structured_report"])
+        assert (report.Modality, report.StudyInstanceUID, report.PatientID) == ("SR", "1.2.3", "MRN-77")
+        assert all(words in _said(report) for words in said)
+        assert _no_error(result.files["structured_report"])
+    with pytest.raises(ItemError, match="holds images of US, wanted is MR") as caught:
+        _mr(mr_files, out=tmp_path / "mr", study=tmp_path / "US.dcm")
+    assert caught.value.reason is Reason.WRONG_MODALITY
+    with pytest.raises(UsageError, match="--out"):
+        _mr(mr_files, study=tmp_path / "MR.dcm")
 
 
 def test_commands_print_json_alone(mr_files, echo_files, tmp_path):
