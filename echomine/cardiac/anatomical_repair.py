@@ -7,9 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.morphology import convex_hull_image
 
-from echomine.cardiac.shape_measures import CORNERS_TOUCH, Region, beside_largest, concavity_mm, enclosed, gap_mm
+from echomine.cardiac.shape_measures import (
+    CORNERS_TOUCH,
+    Region,
+    beside_largest,
+    concavity_mm,
+    convex,
+    enclosed,
+    gap_mm,
+)
 from echomine.cardiac.short_axis_anatomy import SHORT_AXIS_LIMITS, ShortAxisCriterion
 from echomine.domain.structures import ShortAxis
 
@@ -46,7 +53,7 @@ def _wall(lv: Region, muscle: Region, spacing_mm: Sequence[float]) -> Region:
     if np.count_nonzero(bare):
         wall = _solid(wall | ndimage.binary_dilation(bare, CORNERS_TOUCH))
     if concavity_mm(wall, spacing_mm) > SHORT_AXIS_LIMITS[ShortAxisCriterion.CONCAVITY_MYO].value:
-        wall = _convex(_solid(_smooth(wall)))
+        wall = convex(_solid(_smooth(wall)))
     return wall
 
 
@@ -55,7 +62,7 @@ def _cavity(lv: Region, muscle: Region, wall: Region, spacing_mm: Sequence[float
     cavity = lv if (lv & inside).any() else enclosed(muscle)
     cavity = _solid(cavity & inside)
     if concavity_mm(cavity, spacing_mm) > SHORT_AXIS_LIMITS[ShortAxisCriterion.CONCAVITY_LV].value:
-        cavity = _solid(_convex(cavity) & inside)
+        cavity = _solid(convex(cavity) & inside)
     return cavity
 
 
@@ -69,7 +76,7 @@ def _right_ventricle(rv: Region, wall: Region, spacing_mm: Sequence[float]) -> R
     if apart > 0:
         right = _solid((right | _bridge(right, wall, apart, spacing_mm)) & ~wall)
     if concavity_mm(right, spacing_mm) > SHORT_AXIS_LIMITS[ShortAxisCriterion.CONCAVITY_RV].value:
-        right = _solid(_convex(right) & ~wall)
+        right = _solid(convex(right) & ~wall)
     return _solid((right | enclosed(right | wall)) & ~wall)
 
 
@@ -85,10 +92,3 @@ def _smooth(region: Region) -> Region:
     """Thin spurs taken off, unless nothing would be left."""
     opened = ndimage.binary_opening(region, CORNERS_TOUCH, iterations=2)
     return opened if opened.any() else region
-
-
-def _convex(region: Region) -> Region:
-    if np.count_nonzero(region) < 3:
-        return region
-    hull: Region = convex_hull_image(region, offset_coordinates=False)
-    return hull

@@ -23,6 +23,7 @@ from echomine.cardiac.shape_measures import (
     area_mm2,
     beside_largest,
     enclosed,
+    frontier,
     frontier_mm,
     outline_mm,
 )
@@ -98,9 +99,21 @@ def apical_violations(mask: NDArray[Any], spacing_mm: Sequence[float]) -> dict[A
     return {one: value for one, value in values.items() if APICAL_LIMITS[one].is_violated_by(value)}
 
 
-def apical_violation_places(mask: NDArray[Any]) -> dict[ApicalCriterion, Region]:
-    """Where the holes and pieces lie, for pictures; ratios have no place."""
-    return _places(*_structures(mask))
+def apical_violation_places(mask: NDArray[Any], spacing_mm: Sequence[float]) -> dict[ApicalCriterion, Region]:
+    """Where each violation of a mask (Y, X) lies, for pictures: hole, piece, frontier, or where the wall is thin.
+
+    Raises:
+        MeasurementError: As :func:`apical_measures`.
+    """
+    found = apical_violations(mask, spacing_mm)
+    lv, muscle, la = _structures(np.pad(mask, 1))  # what lies beyond the border is background
+    places = _places(lv, muscle, la) | {
+        ApicalCriterion.WIDTH_RATIO: muscle,
+        ApicalCriterion.LV_BACKGROUND: frontier(lv, ~(lv | muscle | la)),
+        ApicalCriterion.MYO_LA: frontier(muscle, la) | frontier(la, muscle),
+        ApicalCriterion.WALL: _thin_part(muscle, spacing_mm),
+    }
+    return {one: places[one][1:-1, 1:-1] for one in found}
 
 
 def _structures(mask: NDArray[Any]) -> tuple[Region, Region, Region]:
@@ -151,13 +164,30 @@ def _wall(lv: Region, muscle: Region, spacing: tuple[float, ...]) -> float:
     """An absent ventricle or wall is as good as a thick one."""
     if not lv.any() or not muscle.any():
         return 1.0
+    return 2 * _split_depth_mm(muscle, spacing) / math.sqrt(area_mm2(lv, spacing))
+
+
+def _split_depth_mm(muscle: Region, spacing: Sequence[float]) -> float:
+    """The depth of the erosion after which the wall is no longer one piece."""
     depth = ndimage.distance_transform_edt(muscle, sampling=spacing)
     step = min(spacing)
     smallest = SMALLEST_PART_SHARE * float(np.count_nonzero(muscle))
     reached = step
     while _is_whole(depth > reached, smallest):
         reached += step
-    return 2 * reached / math.sqrt(area_mm2(lv, spacing))
+    return reached
+
+
+def _thin_part(muscle: Region, spacing: Sequence[float]) -> Region:
+    """What the erosion that splits the wall takes away for good."""
+    if not muscle.any():
+        return muscle
+    reached = _split_depth_mm(muscle, spacing)
+    core = ndimage.distance_transform_edt(muscle, sampling=spacing) > reached
+    if not core.any():
+        return muscle
+    thin: Region = muscle & (ndimage.distance_transform_edt(~core, sampling=spacing) > reached + max(spacing))
+    return thin if thin.any() else muscle
 
 
 def _is_whole(region: Region, smallest: float) -> bool:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
 from skimage.measure import find_contours
+from skimage.morphology import convex_hull_image
 
 Region: TypeAlias = NDArray[np.bool_]
 """(Y, X) pixels of a structure."""
@@ -74,6 +75,20 @@ def concavity_mm(region: Region, spacing_mm: Sequence[float]) -> float:
         return 0.0
     depth = -(outline @ hull.equations[:, :2].T + hull.equations[:, 2]).max(axis=1).min()
     return max(0.0, float(depth) - math.hypot(*spacing_mm[:2]))
+
+
+def convex(region: Region) -> Region:
+    """A region filled to its convex hull, which runs through the middles of pixels."""
+    if np.count_nonzero(region) < 3:
+        return region
+    hull: Region = convex_hull_image(region, offset_coordinates=False)
+    return hull
+
+
+def rim(region: Region) -> Region:
+    """The pixels of a region beside what is not of it."""
+    edge: Region = region & ~ndimage.binary_erosion(region)
+    return edge
 
 
 def circularity(region: Region, spacing_mm: Sequence[float]) -> float:

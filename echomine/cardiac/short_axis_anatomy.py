@@ -20,10 +20,12 @@ from echomine.cardiac.shape_measures import (
     beside_largest,
     circularity,
     concavity_mm,
+    convex,
     enclosed,
     frontier,
     frontier_mm,
     gap_mm,
+    rim,
 )
 from echomine.cardiac.volumes import checked_spacing_mm
 from echomine.domain.errors import MeasurementError
@@ -131,16 +133,28 @@ def volume_violations(mask: NDArray[Any], spacing_mm: Sequence[float]) -> dict[i
     return {at: violations for at, violations in found.items() if violations}
 
 
-def violation_places(mask: NDArray[Any]) -> dict[ShortAxisCriterion, Region]:
-    """Where the holes, pieces, gaps and leaks of a slice lie, for pictures; shapes as a whole have no place."""
-    lv, rv, muscle = _structures(mask)
-    places = _places(lv, rv, muscle)
-    apart = gap_mm(rv, muscle, (1.0, 1.0)) > 0
-    return places | {
-        ShortAxisCriterion.GAP_RV_MYO: rv if apart else np.zeros_like(rv),
+def violation_places(mask: NDArray[Any], spacing_mm: Sequence[float]) -> dict[ShortAxisCriterion, Region]:
+    """Where each violation of a slice (Y, X) lies, for pictures: hole, piece, gap, leak or dent.
+
+    Of a structure that is not round the rim is the place.
+
+    Raises:
+        MeasurementError: As :func:`short_axis_measures`.
+    """
+    found = short_axis_violations(mask, spacing_mm)
+    lv, rv, muscle = _structures(np.pad(mask, 1))  # what lies beyond the border is background
+    wall = lv | muscle | enclosed(lv | muscle)
+    places = _places(lv, rv, muscle) | {
+        ShortAxisCriterion.GAP_RV_MYO: rv,
         ShortAxisCriterion.FRONTIER_LV_RV: frontier(lv, rv) | frontier(rv, lv),
         ShortAxisCriterion.FRONTIER_LV_BACKGROUND: frontier(lv, _open_background(lv, rv, muscle)),
+        ShortAxisCriterion.CONCAVITY_LV: convex(lv) & ~lv,
+        ShortAxisCriterion.CONCAVITY_RV: convex(rv) & ~rv,
+        ShortAxisCriterion.CONCAVITY_MYO: convex(wall) & ~wall,
+        ShortAxisCriterion.CIRCULARITY_LV: rim(lv),
+        ShortAxisCriterion.CIRCULARITY_MYO: rim(wall),
     }
+    return {one: places[one][1:-1, 1:-1] for one in found}
 
 
 _AREAS = frozenset(one for one in ShortAxisCriterion if one.startswith(("holes", "pieces")))

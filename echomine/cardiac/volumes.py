@@ -56,7 +56,7 @@ FLAG_SENTENCES: dict[Flag, str] = {
     Flag.CONTRAST: "the blood is as dense as with contrast medium: no calcium score holds",
     Flag.METAL: "metal in the field: streaks may count as calcium",
     Flag.THICK_SLICES: "slices thicker than 3 mm: small calcifications are missed",
-    Flag.SYNTHETIC_TRAINING: "the network learnt from synthetic images",
+    Flag.SYNTHETIC_TRAINING: "networks learnt from synthetic images: how well they read patients is not known",
 }
 
 

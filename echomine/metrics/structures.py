@@ -4,10 +4,10 @@ A structure that is missed, or drawn where there is none, overlaps by 0 and lies
 picture can: it is never perfect and never leaves a mean. A structure that is rightly absent has no score (NaN).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +82,15 @@ def dice(truth: Mask, predicted: Mask) -> float:
     one, other = _same_shape(truth, predicted)
     total = int(one.sum()) + int(other.sum())
     return 2 * int((one & other).sum()) / total if total else float("nan")
+
+
+def dice_by_label(truth: NDArray[Any], predicted: NDArray[Any], labels: Iterable[int]) -> dict[int, float]:
+    """The Dice coefficient of each class number of two arrays, as :func:`dice`.
+
+    Raises:
+        MeasurementError: If the shapes differ.
+    """
+    return {label: dice(truth == label, predicted == label) for label in labels}
 
 
 def iou(truth: Mask, predicted: Mask) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from echomine.cardiac.shape_measures import Region
-from echomine.cardiac.short_axis_anatomy import violation_places
+from echomine.cardiac.short_axis_anatomy import violation_places, volume_violations
 from echomine.pipeline.cardiac_result import Curve
 
 if TYPE_CHECKING:
@@ -53,12 +53,12 @@ def short_axis_png(instants: Sequence[NamedVolume]) -> bytes:
 
     figure = Figure(figsize=(2 * COLUMNS, 2.2 * len(instants)), dpi=100, facecolor="white")
     for row, (name, volume, mask, spacing) in enumerate(instants):
-        slices = np.unique(np.linspace(0, len(volume) - 1, COLUMNS).round().astype(int))
         box = _box(mask)
-        for column, at in enumerate(slices):
+        for column, at in enumerate(_shown_slices(mask, spacing)):
             axes = figure.add_subplot(len(instants), COLUMNS, row * COLUMNS + column + 1)
             _draw(axes, volume[at][box], mask[at][box], spacing[1] / spacing[2])
-            _mark(axes, np.any(list(violation_places(mask[at][box]).values()), axis=0))
+            for wrong in violation_places(mask[at][box], spacing[1:]).values():
+                _mark(axes, wrong)
             axes.set_title(f"{name} {at + 1}/{len(volume)}", fontsize=8, color=_INK)
     return _png(figure)
 
@@ -94,6 +94,17 @@ def curve_png(curves: Sequence[Curve], marks: Sequence[tuple[int, int]]) -> byte
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=8)
     return _png(figure)
+
+
+def _shown_slices(mask: NDArray[np.uint8], spacing_mm: Sequence[float]) -> list[int]:
+    """Slices with violations first, as many as there is room for, the others spread evenly over what is left."""
+    violated = list(volume_violations(mask, spacing_mm))
+    if len(violated) > COLUMNS:
+        violated = [violated[at] for at in np.linspace(0, len(violated) - 1, COLUMNS).round().astype(int)]
+    others = [at for at in range(len(mask)) if at not in violated]
+    room = min(COLUMNS - len(violated), len(others))
+    even = np.linspace(0, len(others) - 1, room).round().astype(int)
+    return sorted([*violated, *(others[at] for at in even)])
 
 
 def _box(mask: NDArray[np.uint8]) -> tuple[slice, slice]:

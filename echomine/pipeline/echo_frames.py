@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from echomine.archive.nifti_files import NiftiImage, read_nifti
 from echomine.archive.volume_geometry import ElementT, Placement, plane_placement
 from echomine.cardiac.anatomical_guarantee import Remedy
-from echomine.cardiac.apical_anatomy import ApicalCriterion, apical_violations
+from echomine.cardiac.apical_anatomy import ApicalCriterion, apical_violation_places, apical_violations
 from echomine.cardiac.apical_guarantee import valid_apical
 from echomine.cardiac.apical_volumes import FEWEST_PIXELS, ApicalProfile, apical_profile, single_plane_discs_ml
 from echomine.cardiac.cine_segmentation import segment_cine
@@ -175,6 +175,16 @@ def view_violations(view: SeenView, number: int) -> dict[ApicalCriterion, float]
     has_wall = bool((mask == Apical.MYOCARDIUM).any())
     found = apical_violations(mask, spacing_mm)
     return {one: value for one, value in found.items() if has_wall or one is not ApicalCriterion.LV_BACKGROUND}
+
+
+def violation_mark(view: SeenView, number: int) -> NDArray[np.bool_]:
+    """(Y, X) where the mask of a frame violates anatomy."""
+    frame = view.frames[number]
+    places = apical_violation_places(frame.mask, frame.spacing_mm)
+    mark = np.zeros(frame.mask.shape, dtype=np.bool_)
+    for one in view_violations(view, number):
+        mark |= places[one]
+    return mark
 
 
 def made_valid(view: SeenView) -> SeenView:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from echomine.archive.nifti_files import SUFFIXES, read_nifti
 from echomine.archive.volume_geometry import plane_placement, stack_placement
@@ -11,18 +11,18 @@ from echomine.domain.structures import Apical, ShortAxis
 from echomine.pipeline.cardiac_models import CINE_MR, CINE_MR_3D
 from echomine.pipeline.given_masks import read_given_mask
 
+if TYPE_CHECKING:
+    from echomine.learning.cine_mr import LabelledVolume
+
 MASK_MARK = "_gt"
 
 
-def labelled_scans(kind: str, folder: Path) -> list[Any]:
+def labelled_scans(kind: str, folder: Path) -> "list[LabelledVolume]":
     """Every ``NAME.nii.gz`` of a folder with its ``NAME_gt.nii.gz``, in canonical order, sorted by name.
 
     Args:
         kind: ``cine_mr`` or ``cine_mr_3d`` for volumes; anything else for planes, which become volumes of one slice.
         folder: Where they lie.
-
-    Returns:
-        :class:`~echomine.learning.cine_mr.LabelledVolume` each.
 
     Raises:
         UsageError: If there are none.

@@ -23,6 +23,7 @@ from echomine.cardiac.calcium import (
 from echomine.cardiac.calcium_finder import find_calcium
 from echomine.cardiac.calcium_risk import risk_scheme
 from echomine.cardiac.ct_quality import check_scorable, ct_flags
+from echomine.cardiac.volumes import Flag
 from echomine.domain.heart_choices import AgatstonConvention, RiskSchemeName
 from echomine.pipeline.cardiac_models import CALCIUM, load_calcium_finder
 from echomine.pipeline.cardiac_pictures import DrawnPlane, plane_png
@@ -31,7 +32,6 @@ from echomine.pipeline.cardiac_result import CardiacResult, CardiacValue, Catego
 from echomine.pipeline.given_masks import read_given_mask
 
 SHOWN_SLICES = 4
-LEARNT_FROM = "the networks learnt from synthetic CTs; how well they read patients is not known"
 WINDOW_HU = (-160.0, 640.0)
 
 
@@ -100,15 +100,16 @@ def quantify_calcium(request: CalciumRequest) -> CardiacResult:
     mask, scores, origin = _scored(request, scan, calibration)
     values = _values(scores, request, calibration)
     by_site = "coronary" in scores
+    is_by_networks = by_site and request.mask is None
     total = scores["coronary" if by_site else "all_candidates"].agatston
     category = Category(of="agatston_coronary", word=scheme.category(total), scheme=scheme.name, source=scheme.source)
     result = CardiacResult(
         kind="calcium",
         values=values,
         categories=(category,) if by_site else (),
-        flags=ct_flags(scan.values_hu, spacing),
+        flags=(*ct_flags(scan.values_hu, spacing), *((Flag.SYNTHETIC_TRAINING,) if is_by_networks else ())),
         model=origin,
-        notes=(*scan.notes, LEARNT_FROM) if origin.startswith(CALCIUM) else scan.notes,
+        notes=scan.notes,
     )
     if request.out is None:
         return result

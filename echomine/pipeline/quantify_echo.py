@@ -9,7 +9,7 @@ import numpy as np
 from echomine.archive.durable_files import write_bytes
 from echomine.archive.nifti_files import read_nifti, write_nifti_mask
 from echomine.cardiac.anatomical_guarantee import INVENTED, Remedy
-from echomine.cardiac.apical_anatomy import APICAL_LIMITS, apical_violation_places
+from echomine.cardiac.apical_anatomy import APICAL_LIMITS
 from echomine.cardiac.apical_volumes import (
     area_length_ml,
     biplane_discs_ml,
@@ -17,6 +17,7 @@ from echomine.cardiac.apical_volumes import (
     single_plane_discs_ml,
 )
 from echomine.cardiac.ensemble import SliceEnsemble
+from echomine.cardiac.shape_measures import beside_largest
 from echomine.cardiac.volumes import Flag, ejection_fraction_pct, touches_border
 from echomine.domain.heart_choices import EfTableName, Sex
 from echomine.domain.structures import Apical
@@ -32,7 +33,7 @@ from echomine.pipeline.cardiac_result import (
     ef_notes,
     unique_flags,
 )
-from echomine.pipeline.echo_frames import EchoView, SeenView, made_valid, seen_view, view_violations
+from echomine.pipeline.echo_frames import EchoView, SeenView, made_valid, seen_view, view_violations, violation_mark
 
 DISCS = "20 discs, length of the instant itself"
 VIEW_NAMES = ("a4c", "a2c")
@@ -93,7 +94,13 @@ def quantify_echo(request: EchoRequest) -> CardiacResult:
         kind="echo",
         values=values,
         categories=ef_categories(values, table=request.table, sex=request.sex),
-        flags=unique_flags([*_flags(seen), *((Flag.INVALID_ANATOMY,) if left else ())]),
+        flags=unique_flags(
+            [
+                *_flags(seen),
+                *((Flag.INVALID_ANATOMY,) if left else ()),
+                *((Flag.SYNTHETIC_TRAINING,) if ensemble is not None and ensemble.sees_clips else ()),
+            ]
+        ),
         anatomy=tuple(replace(one, remedy="" if one in left else remedies[one.instant].value) for one in anatomy),
         anatomy_valid=not left,
         curves=_curves(seen),
@@ -213,6 +220,7 @@ def _flags(seen: Sequence[SeenView]) -> tuple[Flag, ...]:
         flags += [Flag.ABSENT_LV for one in pair if one.profile is None]
         flags += [Flag.ABSENT_LA for one in pair if not (one.mask == Apical.LA).any()]
         flags += [Flag.INVENTED_MASK for one in pair if one.remedy in INVENTED]
+        flags += [Flag.SEVERAL_PIECES for one in pair if beside_largest(one.mask == Apical.LV).any()]
         flags += [Flag.CUT_AT_BORDER for one in pair if touches_border(one.mask == Apical.LV)]
         if view.ed == view.es or np.array_equal(pair[0].mask, pair[1].mask):
             flags.append(Flag.SAME_INSTANT)
@@ -240,10 +248,10 @@ def _written(seen: Sequence[SeenView], curves: Sequence[Curve], out: Path) -> di
             values=frame.picture,
             mask=frame.mask,
             aspect=frame.spacing_mm[0] / frame.spacing_mm[1],
-            wrong=np.any(list(apical_violation_places(frame.mask).values()), axis=0),
+            wrong=violation_mark(view, number),
         )
         for name, view in zip(("A4C", "A2C"), seen, strict=False)
-        for instant, frame in zip(("ED", "ES"), view.pair, strict=True)
+        for instant, number, frame in zip(("ED", "ES"), (view.ed, view.es), view.pair, strict=True)
     ]
     write_bytes(out / "overlay.png", plane_png(pictures))
     files["overlay"] = str(out / "overlay.png")

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,10 @@ from echomine.cardiac.calcium import candidates
 from echomine.pipeline.cardiac_models import CALCIUM
 from echomine.pipeline.progress import SILENT, Progress, steps_of
 from echomine.synthetic.chest_ct import ChestConfig, ChestCt, make_chest_ct
+
+if TYPE_CHECKING:
+    from echomine.learning.calcium import CalciumScan
+    from echomine.models.segmentation.calcium_preparation import CalciumPreparation
 
 TRAINING_SEED = 1_000_000
 """Phantoms of training are drawn from here on; benchmarks draw below."""
@@ -110,8 +114,8 @@ def train_calcium(
     return TrainedCalcium(generation=written.generation_id, phantoms=request.phantoms, lesions=lesions)
 
 
-def labelled_scan(chest: ChestCt, preparation: Any) -> Any:  # noqa: ANN401 - torch is imported only when it is used
-    """What the networks learn from one phantom: a :class:`~echomine.learning.calcium.CalciumScan`."""
+def labelled_scan(chest: ChestCt, preparation: "CalciumPreparation") -> "CalciumScan":
+    """What the networks learn from one phantom."""
     from echomine.cardiac.calcium_finder import voxels_by_candidate
     from echomine.learning.calcium import CalciumScan
     from echomine.models.segmentation.calcium_preparation import coarse_places, coarse_volume, fine_planes

@@ -3,15 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from echomine.archive.workspace import Workspace
 from echomine.domain.errors import ItemError, MeasurementError, Reason, UsageError
+from echomine.metrics.structures import dice_by_label
 from echomine.pipeline.cardiac_models import APICAL_CLIPS, APICAL_ECHO, load_ensemble
 from echomine.pipeline.labelled_scans import labelled_scans, patient_folds, patient_of
 from echomine.pipeline.progress import SILENT, Progress, steps_of
+from echomine.synthetic.echo_clips import EchoClip, clip_between
+
+if TYPE_CHECKING:
+    from echomine.learning.echo_clips import ClipTraining
+    from echomine.models.segmentation.cine_preparation import CinePreparation
+    from echomine.models.segmentation.clip_unet import ClipUNet
+    from echomine.models.segmentation.isensee import IsenseeUNet
 
 ENDS = ("_ED", "_ES")
 
@@ -113,15 +122,14 @@ def train_clips(
     return TrainedClips(generation=written.generation_id, clips=len(judged), **result)
 
 
-def labelled_clips(folder: Path, preparation: Any, *, seed: int) -> list[Any]:  # noqa: ANN401
-    """An :class:`~echomine.synthetic.echo_clips.EchoClip` of each pair of a folder, at the networks' pixel side.
+def labelled_clips(folder: Path, preparation: "CinePreparation", *, seed: int) -> list[EchoClip]:
+    """A clip of each pair of a folder, at the networks' pixel side.
 
     Raises:
         UsageError: If there are no pairs.
         ItemError: If the masks of a pair do not show a ventricle that touches an atrium.
     """
     from echomine.models.segmentation.cine_preparation import prepared_mask, prepared_volume
-    from echomine.synthetic.echo_clips import EchoClip, clip_between
 
     scans = {scan.name: scan for scan in labelled_scans(APICAL_ECHO, folder)}
     names = sorted(name.removesuffix(ENDS[0]) for name in scans if name.endswith(ENDS[0]))
@@ -145,7 +153,9 @@ def labelled_clips(folder: Path, preparation: Any, *, seed: int) -> list[Any]:  
     return clips
 
 
-def both_masks(frame_network: Any, clip_network: Any, clip: Any, preparation: Any) -> tuple[Any, Any]:  # noqa: ANN401
+def both_masks(
+    frame_network: "IsenseeUNet", clip_network: "ClipUNet", clip: EchoClip, preparation: "CinePreparation"
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Masks (T, Y, X) of a clip: frame by frame, and by both networks together."""
     from echomine.cardiac.cine_segmentation import segment_cine
     from echomine.cardiac.clip_segmentation import segment_clip
@@ -159,7 +169,7 @@ def both_masks(frame_network: Any, clip_network: Any, clip: Any, preparation: An
     return np.stack(frames), whole
 
 
-def _settings(epochs: int | None) -> Any:  # noqa: ANN401 - torch is imported only when something is trained
+def _settings(epochs: int | None) -> "ClipTraining":
     from echomine.learning.echo_clips import ClipTraining
 
     if epochs is None:
@@ -168,7 +178,7 @@ def _settings(epochs: int | None) -> Any:  # noqa: ANN401 - torch is imported on
     return ClipTraining(appearance_epochs=first, shape_epochs=max(1, epochs - first))
 
 
-def _figures(judged: Sequence[tuple[Any, Any, Any]]) -> dict[str, Any]:
+def _figures(judged: Sequence[tuple[EchoClip, NDArray[np.uint8], NDArray[np.uint8]]]) -> dict[str, Any]:
     from echomine.cardiac.volume_curve import mean_second_difference, volume_curve_ml
 
     dice: list[dict[int, float]] = []
@@ -176,7 +186,7 @@ def _figures(judged: Sequence[tuple[Any, Any, Any]]) -> dict[str, Any]:
     rough: list[tuple[float, float]] = []
     for clip, frames, whole in judged:
         for found, masks in ((frame_dice, frames), (dice, whole)):
-            found += [_dice(clip.masks[at], masks[at]) for at in (0, -1)]
+            found += [dice_by_label(clip.masks[at], masks[at], (1, 2, 3)) for at in (0, -1)]
         curves = [volume_curve_ml(masks, (clip.pixel_mm, clip.pixel_mm)) for masks in (whole, frames)]
         if np.isfinite(curves).all():
             rough.append((mean_second_difference(curves[0]), mean_second_difference(curves[1])))
@@ -186,12 +196,6 @@ def _figures(judged: Sequence[tuple[Any, Any, Any]]) -> dict[str, Any]:
         "frame_dice": _means(frame_dice),
         "roughness": mine / theirs if theirs else None,
     }
-
-
-def _dice(truth: Any, drawn: Any) -> dict[int, float]:  # noqa: ANN401
-    from echomine.metrics.structures import dice
-
-    return {label: dice(truth == label, drawn == label) for label in (1, 2, 3)}
 
 
 def _means(scores: Sequence[dict[int, float]]) -> dict[int, float]:

@@ -4,15 +4,20 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from echomine.archive.workspace import Workspace
 from echomine.domain.errors import UsageError
+from echomine.metrics.structures import dice_by_label
 from echomine.pipeline.cardiac_models import APICAL_ECHO, CINE_MR, CINE_MR_3D
 from echomine.pipeline.labelled_scans import labelled_scans, patient_folds, patient_of
 from echomine.pipeline.progress import SILENT, Progress, steps_of
+
+if TYPE_CHECKING:
+    from echomine.learning.cine_mr import CineTraining, LabelledVolume
+    from echomine.models.segmentation.isensee import IsenseeUNet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +104,7 @@ def train_slices(
     return TrainedSlices(generation=written.generation_id, dice=dice, volumes=len(scores))
 
 
-def _asked(request: SliceTrainingRequest) -> Any:  # noqa: ANN401 - torch is imported only when something is trained
+def _asked(request: SliceTrainingRequest) -> "CineTraining":
     config = replace(_settings(request.kind), epochs=request.epochs)
     if request.base is not None:
         config = replace(config, base=request.base)
@@ -110,7 +115,7 @@ def _asked(request: SliceTrainingRequest) -> Any:  # noqa: ANN401 - torch is imp
     return config
 
 
-def _settings(kind: str) -> Any:  # noqa: ANN401
+def _settings(kind: str) -> "CineTraining":
     from echomine.learning.cine_mr import CineTraining
     from echomine.learning.slice_augmentation import SliceAugmentation
     from echomine.models.segmentation.cine_preparation import CinePreparation
@@ -125,7 +130,7 @@ def _settings(kind: str) -> Any:  # noqa: ANN401
     raise UsageError(f"nothing is called {kind!r}, there are {CINE_MR}, {CINE_MR_3D} and {APICAL_ECHO}")
 
 
-def _fingerprint(volumes: Sequence[Any], config: Any, seed: int) -> str:  # noqa: ANN401
+def _fingerprint(volumes: "Sequence[LabelledVolume]", config: "CineTraining", seed: int) -> str:
     """Changes with anything that the weights depend on."""
     digest = sha256(f"{config} {seed}".encode())
     for one in volumes:
@@ -133,13 +138,9 @@ def _fingerprint(volumes: Sequence[Any], config: Any, seed: int) -> str:  # noqa
     return digest.hexdigest()
 
 
-def _dice(network: Any, one: Any, config: Any) -> dict[int, float]:  # noqa: ANN401
+def _dice(network: "IsenseeUNet", one: "LabelledVolume", config: "CineTraining") -> dict[int, float]:
     from echomine.cardiac.cine_segmentation import segment_cine
 
     mirrors = config.augmentation.mirrors
     mask = segment_cine([network], one.image, one.spacing_mm, config.preparation, mirrors=mirrors, turned=mirrors)
-    scores = {}
-    for label in (1, 2, 3):
-        total = np.count_nonzero(mask == label) + np.count_nonzero(one.mask == label)
-        scores[label] = 2 * np.count_nonzero((mask == label) & (one.mask == label)) / total if total else float("nan")
-    return scores
+    return dice_by_label(one.mask, mask, (1, 2, 3))

@@ -9,6 +9,7 @@ from echomine.cardiac.apical_anatomy import (
     apical_violations,
 )
 from echomine.domain.errors import MeasurementError
+from tests.cardiac.corruptions import corrupted
 from tests.cardiac.solids import turned_outline
 
 SPACING = (0.5, 0.5)
@@ -52,7 +53,7 @@ def test_a_plain_view_is_valid():
 @pytest.mark.parametrize(("mask", "criterion", "value"), CASES)
 def test_each_area_by_hand(mask, criterion, value):
     assert apical_violations(mask, SPACING)[criterion] == pytest.approx(value)
-    assert np.count_nonzero(apical_violation_places(mask)[criterion]) * 0.25 == pytest.approx(value)
+    assert np.count_nonzero(apical_violation_places(mask, SPACING)[criterion]) * 0.25 == pytest.approx(value)
 
 
 def test_hole_in_the_wall_and_between():
@@ -77,6 +78,18 @@ def test_a_thin_wall_and_a_wide_ventricle():
     assert apical_measures(even, (1.0, 1.0))[Criterion.WALL] == pytest.approx(2 * 4.5 / np.sqrt(37 * 20), rel=0.12)
 
 
+def test_the_place_of_a_thin_wall_is_where_it_is_thin():
+    mask = np.zeros((80, 80), dtype=np.uint8)
+    mask[10:70, 10:70] = 2
+    mask[20:70, 20:60] = 1
+    mask[11:19, 34:46] = 0
+    mask[19:21, 34:46] = 2
+    mask[10:19, 34:46] = 0
+    place = apical_violation_places(mask, (1.0, 1.0))[Criterion.WALL]
+    assert place[19:21, 36:44].all()
+    assert not place[30:, :].any()
+
+
 def test_frontiers_are_shares_of_outlines():
     mask = np.zeros((60, 60), dtype=np.uint8)
     mask[10:30, 10:50] = 2
@@ -86,6 +99,22 @@ def test_frontiers_are_shares_of_outlines():
     assert values[Criterion.LV_BACKGROUND] == pytest.approx(40 / 80)
     assert values[Criterion.MYO_LA] == pytest.approx(20 / 120)
     assert {Criterion.LV_BACKGROUND, Criterion.MYO_LA} <= set(apical_violations(mask, (1.0, 1.0)))
+    places = apical_violation_places(mask, (1.0, 1.0))
+    assert places[Criterion.LV_BACKGROUND].sum() == 20 + 20 - 1
+    assert places[Criterion.MYO_LA].sum() == 20 + 20
+
+
+def test_every_violation_has_a_place():
+    rng = np.random.default_rng(0)
+    seen = set()
+    for _ in range(60):
+        mask, _ = corrupted(_view(int(rng.integers(4, 20)))[0][::2, ::2], rng)
+        mask[mask > 3] = 0
+        places = apical_violation_places(mask, (1.0, 1.0))
+        assert set(places) == set(apical_violations(mask, (1.0, 1.0)))
+        assert all(region.any() for region in places.values())
+        seen |= set(places)
+    assert {Criterion.WIDTH_RATIO, Criterion.WALL, Criterion.LV_BACKGROUND} <= seen
 
 
 def test_flips_and_scale():

@@ -11,7 +11,8 @@ from echomine.cardiac.short_axis_anatomy import (
     volume_violations,
 )
 from echomine.domain.errors import MeasurementError
-from echomine.synthetic.heart_shapes import HeartShape, draw_heart_shape
+from echomine.synthetic.heart_shapes import HeartShape, draw_heart_shape, random_heart_shape
+from tests.cardiac.corruptions import corrupted
 
 SPACING = (1.5, 1.2)
 Criterion = ShortAxisCriterion
@@ -66,7 +67,42 @@ def test_each_area_by_hand(mask, criterion, value):
     assert criterion in violations
     if value is not None:
         assert violations[criterion] == pytest.approx(value)
-    assert np.count_nonzero(violation_places(mask)[criterion]) * 1.8 == pytest.approx(violations[criterion])
+    assert np.count_nonzero(violation_places(mask, SPACING)[criterion]) * 1.8 == pytest.approx(violations[criterion])
+
+
+def test_the_place_of_a_dent_is_the_dent():
+    mask = np.zeros((60, 60), dtype=np.uint8)
+    mask[8:52, 8:52] = 2
+    mask[28:32, 30:52] = 0
+    places = violation_places(mask, (1.0, 1.0))
+    slot = np.zeros_like(mask, dtype=bool)
+    slot[28:32, 30:52] = True
+    assert np.array_equal(places[Criterion.CONCAVITY_MYO], slot)
+    for label, one in ((3, Criterion.CONCAVITY_LV), (1, Criterion.CONCAVITY_RV)):
+        alone = np.where(mask == 2, label, 0)
+        assert np.array_equal(violation_places(alone, (2.0, 2.0))[one], slot)
+
+
+def test_the_place_of_what_is_not_round_is_its_rim():
+    mask = np.zeros((60, 140), dtype=np.uint8)
+    mask[10:13, 5:135] = 2
+    place = violation_places(mask, (1.0, 1.0))[Criterion.CIRCULARITY_MYO]
+    assert place.sum() == 3 * 130 - 128
+    cavity = np.where(mask == 2, 3, 0)
+    assert np.array_equal(violation_places(cavity, (1.0, 1.0))[Criterion.CIRCULARITY_LV], place)
+
+
+def test_every_violation_has_a_place():
+    rng = np.random.default_rng(0)
+    seen = set()
+    for _ in range(150):
+        mask, _ = corrupted(draw_heart_shape(random_heart_shape(rng), size=(104, 104), pixel_mm=1.6), rng)
+        mask[mask > 3] = 0
+        places = violation_places(mask, (1.6, 1.6))
+        assert set(places) == set(short_axis_violations(mask, (1.6, 1.6)))
+        assert all(region.any() for region in places.values())
+        seen |= set(places)
+    assert len(seen) >= 14
 
 
 def test_a_hole_is_counted_once():

@@ -15,6 +15,7 @@ from echomine.learning.calcium import (
     AxisSource,
     CalciumScan,
     CalciumTraining,
+    PlaneSource,
     balanced_entropy,
     train_calcium_network,
     train_false_find_network,
@@ -136,3 +137,15 @@ def test_voxels_of_candidates_belong_to_them():
     assert (numbered[tuple(places.T)] - 1 == owners).all()
     assert set(owners) == {0, 1}
     assert set(candidate_voxels(numbered, np.array([1]))[1]) == {1}
+
+
+def test_each_candidate_is_mirrored_by_its_own_chance():
+    planes = torch.arange(65.0).expand(64, 3, 65, 65)
+    source = PlaneSource((planes, torch.zeros(64, dtype=torch.int64)), 64)
+    (seen, _), (again, _), (other, _) = (next(source.epoch(torch.Generator().manual_seed(seed))) for seed in (0, 0, 1))
+    mirrored = seen[:, 0, 0, 0] == 64
+    assert torch.equal(seen[mirrored], planes[mirrored].flip(3))
+    assert torch.equal(seen[~mirrored], planes[~mirrored])
+    assert 16 < int(mirrored.sum()) < 48
+    assert torch.equal(seen, again)
+    assert not torch.equal(seen, other)

@@ -328,6 +328,18 @@ def test_a_ventricle_that_nobody_drew_is_told(monkeypatch, remedy, is_flagged):
     assert Flag.INVENTED_MASK not in quantify_echo_module._flags([seen])
 
 
+def test_a_ventricle_in_pieces_is_told(echo_files, tmp_path):
+    mask = np.asarray(nibabel.load(echo_files["a4c_mask"]).dataobj).copy()
+    mask[4:8, 4:8] = 1
+    path = _save(tmp_path / "pieces.nii.gz", mask, None, np.diag([-0.4, -0.4, 1, 1]))
+    results = [
+        quantify_echo(EchoRequest(four_chamber=EchoView(images=(echo_files["a4c"],), masks=(one,))))
+        for one in (echo_files["a4c_mask"], path)
+    ]
+    assert [Flag.SEVERAL_PIECES in one.flags for one in results] == [False, True]
+    assert results[0].value("lv_edv") == results[1].value("lv_edv")
+
+
 def test_echo_masks_are_mended_only_where_that_is_asked_for(echo_files, tmp_path):
     mask = np.asarray(nibabel.load(echo_files["a4c_mask"]).dataobj).copy()
     mask[126:134, 100:108] = 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from echomine.cardiac.apical_anatomy import apical_violation_places
+from echomine.cardiac.apical_anatomy import ApicalCriterion, apical_violation_places
 from echomine.cardiac.short_axis_anatomy import ShortAxisCriterion, violation_places
 from echomine.pipeline.cardiac_pictures import DrawnPlane, plane_png, short_axis_png
 from echomine.synthetic.heart_shapes import HeartShape, draw_heart_shape
@@ -27,7 +27,7 @@ def apical(*, hole):
 @pytest.mark.parametrize("hole", [False, True])
 def test_what_is_wrong_with_an_apical_mask_is_filled_in_red(hole):
     mask = apical(hole=hole)
-    wrong = np.any(list(apical_violation_places(mask).values()), axis=0)
+    wrong = apical_violation_places(mask, (1.0, 1.0)).get(ApicalCriterion.HOLES_LV, np.zeros(mask.shape, bool))
     assert wrong.sum() == 48 * hole
     plane = DrawnPlane(title="A4C ED", values=mask * 40.0, mask=mask, aspect=1.0, wrong=wrong)
     assert (reddish(plane_png([plane])) > 200) is hole
@@ -39,6 +39,15 @@ def test_what_is_wrong_with_a_short_axis_mask_is_filled_in_red(hole):
     mask = np.stack([plane] * 3)
     if hole:
         mask[:, 30:34, 30:34] = 0
-    assert violation_places(mask[1])[ShortAxisCriterion.HOLES_LV].sum() == 16 * hole
+    places = violation_places(mask[1], (2.0, 2.0))
+    assert {one: region.sum() for one, region in places.items()} == ({ShortAxisCriterion.HOLES_LV: 16} if hole else {})
     picture = short_axis_png([("ed", mask * 100.0, mask, (8.0, 2.0, 2.0))])
     assert (reddish(picture) > 100) is hole
+
+
+def test_a_slice_with_a_violation_is_shown_however_many_there_are():
+    plane = draw_heart_shape(HeartShape(cavity_mm=24, wall_mm=9), size=(64, 64), pixel_mm=2.0)
+    for broken in range(13):
+        mask = np.stack([plane] * 13)
+        mask[broken, 30:34, 30:34] = 0
+        assert reddish(short_axis_png([("ed", mask * 100.0, mask, (8.0, 2.0, 2.0))])) > 20, broken

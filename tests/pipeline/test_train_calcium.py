@@ -4,10 +4,11 @@ import pytest
 
 from echomine.cardiac.calcium import candidates
 from echomine.cardiac.calcium_finder import voxels_by_candidate
+from echomine.cardiac.volumes import Flag
 from echomine.domain.errors import UsageError
 from echomine.domain.heart_choices import TrainedKind
 from echomine.models.segmentation.calcium_preparation import CalciumPreparation
-from echomine.pipeline.quantify_calcium import LEARNT_FROM, CalciumRequest, quantify_calcium
+from echomine.pipeline.quantify_calcium import CalciumRequest, quantify_calcium
 from echomine.pipeline.train_calcium import CalciumTrainingRequest, labelled_scan, train_calcium, true_site
 from echomine.pipeline.train_cardiac import CardiacTraining, train_cardiac
 from echomine.synthetic.chest_ct import ChestConfig, make_chest_ct
@@ -48,7 +49,7 @@ def test_trained_networks_score_a_scan_in_one_command(tmp_path):
     )
     result = quantify_calcium(request)
     assert result.model == f"calcium {trained.generation}"
-    assert LEARNT_FROM in result.notes
+    assert Flag.SYNTHETIC_TRAINING in result.flags
     assert result.categories[0].of == "agatston_coronary"
     assert nibabel.load(tmp_path / "out" / "mask_calcium.nii.gz").shape == image.shape
 
