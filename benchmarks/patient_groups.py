@@ -11,27 +11,12 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
-from sklearn.model_selection import StratifiedKFold
 
-from echomine.cardiac.patient_groups import GROUPS, GroupClassifier, VentricleVolumes, volumes_of
+from echomine.archive.patient_table import read_patient_table
+from echomine.cardiac.patient_groups import GROUPS, GroupClassifier, VentricleVolumes, left_out_guesses, volumes_of
 from echomine.cardiac.volumes import cine_volumes
 from echomine.metrics.agreement import confusion, kappa
 from echomine.metrics.intervals import wilson_interval
-
-
-def _table(folder: Path) -> tuple[list[str], list[VentricleVolumes], list[str]]:
-    rows = list(csv.DictReader((folder / "parameters.csv").read_text().splitlines()))
-    volumes = [
-        VentricleVolumes(
-            lv_edv_ml=float(row["LV_EDV_ml"]),
-            lv_esv_ml=float(row["LV_ESV_ml"]),
-            rv_edv_ml=float(row["RV_EDV_ml"]),
-            rv_esv_ml=float(row["RV_ESV_ml"]),
-            lv_mass_g=1.05 * float(row["myo_volume_ED_mm3"]) / 1000,
-        )
-        for row in rows
-    ]
-    return [row["patient"] for row in rows], volumes, [row["group"] for row in rows]
 
 
 def _from_masks(folder: Path, patient: str) -> VentricleVolumes:
@@ -53,13 +38,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
-    names, volumes, groups = _table(options.data)
+    rows = read_patient_table(options.data / "parameters.csv")
+    names, volumes, groups = ([getattr(row, name) for row in rows] for name in ("patient", "volumes", "group"))
     for seed in range(options.seeds):
-        guessed = [""] * len(names)
-        for known, left_out in StratifiedKFold(5, shuffle=True, random_state=seed).split(names, groups):
-            classifier = GroupClassifier([volumes[at] for at in known], [groups[at] for at in known], seed=seed)
-            for at, guess in zip(left_out, classifier.guess([volumes[at] for at in left_out]), strict=True):
-                guessed[at] = guess.group
+        guessed = [one.group for one in left_out_guesses(volumes, groups, folds=5, seed=seed)]
         _report(f"table, five folds, seed {seed}", guessed, groups)
     imaged = [row["patient"] for row in csv.DictReader((options.data / "index.csv").read_text().splitlines())]
     measured = {patient: _from_masks(options.data, patient) for patient in imaged}

@@ -5,15 +5,18 @@ References:
     et al., IEEE Trans Med Imaging 2018;37:2514-2525.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from echomine.cardiac.volumes import CineVolumes, ejection_fraction_pct
-from echomine.domain.errors import MeasurementError
+from echomine.domain.config import config_from
+from echomine.domain.errors import ArtifactError, EchomineError, MeasurementError
 
 GROUPS = {
     "NOR": "normal",
@@ -23,6 +26,7 @@ GROUPS = {
     "RV": "abnormal right ventricle",
 }
 TREES, NETWORKS, HIDDEN = 500, 5, 32
+_TABLE = "patients.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +80,18 @@ def volumes_of(found: CineVolumes) -> VentricleVolumes:
 class GroupClassifier:
     """Learns groups from volumes; the same patients and seed give the same answers.
 
-    It keeps no fitted state on disk: a generation holds the table of patients, and fitting takes seconds.
+    Its files hold the table of patients and no fitted state: fitting it anew takes seconds.
+
+    Attributes:
+        generation: Identifier of the artifact, or ``""``.
     """
 
-    def __init__(self, patients: Sequence[VentricleVolumes], groups: Sequence[str], *, seed: int = 0) -> None:
+    def __init__(
+        self, patients: Sequence[VentricleVolumes], groups: Sequence[str], *, seed: int = 0, generation: str = ""
+    ) -> None:
         if len(patients) != len(groups) or len(set(groups)) < 2:
             raise MeasurementError("a classifier needs patients of two or more groups, each with its group")
+        self.generation = generation
         features = np.array([one.features() for one in patients])
         self._members = [_forest(seed), *(_network(seed + at) for at in range(NETWORKS))]
         for member in self._members:
@@ -105,6 +115,47 @@ class GroupClassifier:
     def _shares(member: Any, features: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: ANN401
         shares: NDArray[np.float64] = member.predict_proba(features)
         return shares
+
+
+def left_out_guesses(
+    patients: Sequence[VentricleVolumes], groups: Sequence[str], *, folds: int, seed: int
+) -> tuple[GroupGuess, ...]:
+    """The guess for each patient by a classifier that has not seen him, groups spread evenly over the folds.
+
+    Raises:
+        MeasurementError: If a group has fewer patients than there are folds.
+    """
+    from sklearn.model_selection import StratifiedKFold
+
+    if folds < 2 or min(Counter(groups).values(), default=0) < folds:
+        raise MeasurementError(f"{folds} folds need two or more of them and as many patients of every group")
+    found: dict[int, GroupGuess] = {}
+    for known, left_out in StratifiedKFold(folds, shuffle=True, random_state=seed).split(groups, groups):
+        classifier = GroupClassifier([patients[at] for at in known], [groups[at] for at in known], seed=seed)
+        guesses = classifier.guess([patients[at] for at in left_out])
+        found |= dict(zip(left_out.tolist(), guesses, strict=True))
+    return tuple(found[at] for at in range(len(patients)))
+
+
+def group_files(patients: Sequence[VentricleVolumes], groups: Sequence[str], *, seed: int) -> dict[str, bytes]:
+    """The files of a generation: the table of patients, without names, and the seed."""
+    rows = [asdict(one) | {"group": group} for one, group in zip(patients, groups, strict=True)]
+    return {_TABLE: json.dumps({"seed": seed, "patients": rows}).encode()}
+
+
+def groups_from_files(files: Mapping[str, bytes], *, generation: str = "") -> GroupClassifier:
+    """The classifier of a generation, fitted anew.
+
+    Raises:
+        ArtifactError: If the table is missing or cannot be used.
+    """
+    try:
+        table = json.loads(files[_TABLE])
+        groups = [str(row.pop("group")) for row in table["patients"]]
+        patients = [config_from(VentricleVolumes, row) for row in table["patients"]]
+        return GroupClassifier(patients, groups, seed=int(table["seed"]), generation=generation)
+    except (KeyError, ValueError, TypeError, AttributeError, EchomineError) as error:
+        raise ArtifactError(f"the groups cannot be read ({type(error).__name__}); train them again") from error
 
 
 def _forest(seed: int) -> Any:  # noqa: ANN401 - scikit-learn has no types

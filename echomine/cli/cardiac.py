@@ -153,8 +153,13 @@ def archive(
 
 @cardiac_app.command()
 def train(
-    kind: Annotated[TrainedKind, typer.Argument(help="mr, mr3d, echo, clips (from echo's networks), calcium.")],
-    data: Annotated[Path | None, typer.Option("--data", help="Folder of NAME.nii.gz beside NAME_gt.nii.gz.")] = None,
+    kind: Annotated[
+        TrainedKind,
+        typer.Argument(help="clips start from echo's networks; groups are of mr's patients."),
+    ],
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder of NAME.nii.gz, NAME_gt.nii.gz; CSV of groups.")
+    ] = None,
     folds: Annotated[int, typer.Option(min=2, max=20, help="Networks of mr and echo, each leaving out a part.")] = 5,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes: 80, 10 for clips, 6 for calcium.")] = None,
     base: Annotated[int | None, typer.Option(min=1, help="Filters of the first level; paper: 48, mr3d 26.")] = None,
@@ -166,7 +171,7 @@ def train(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     as_json: JsonOption = False,
 ) -> None:
-    """Train the networks of `cardiac mr`, `echo` or `calcium`: a new generation. Calcium learns from synthetic CTs."""
+    """Train what `cardiac mr`, `echo`, `calcium` measure with: a new generation. Calcium learns from synthetic CTs."""
     from echomine.domain.errors import UsageError
     from echomine.pipeline.train_cardiac import CardiacTraining, train_cardiac
 
@@ -223,6 +228,8 @@ def _show(result: "CardiacResult", out: Path | None, *, as_json: bool) -> None:
     if as_json:
         return print_json(result.document())
     print_table(f"{result.kind}, {result.model}", ("value", "", "how"), result.rows())
+    if result.group:
+        stdout().print(result.group.sentence(), highlight=False)
     for flag in result.document()["flags"]:
         stderr().print(f"Note: {flag['meaning']}", highlight=False)
     for note in result.notes:

@@ -46,3 +46,4 @@ class TrainedKind(StrEnum):
     ECHO = "echo"
     CLIPS = "clips"
     CALCIUM = "calcium"
+    GROUPS = "groups"

@@ -1,5 +1,6 @@
 """Trained networks of the cardiac commands, from a workspace."""
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,10 @@ if TYPE_CHECKING:
     from echomine.cardiac.anatomical_guarantee import ValidShapes
     from echomine.cardiac.calcium_finder import CalciumFinder
     from echomine.cardiac.ensemble import SliceEnsemble
+    from echomine.cardiac.patient_groups import GroupClassifier
 
 CINE_MR, CINE_MR_3D, APICAL_ECHO, APICAL_CLIPS = "cine_mr", "cine_mr_3d", "apical_echo", "apical_clips"
-HEART_SHAPES, CALCIUM = "heart_shapes", "calcium"
+HEART_SHAPES, CALCIUM, PATIENT_GROUPS = "heart_shapes", "calcium", "patient_groups"
 _WORDS = {CINE_MR: "mr", CINE_MR_3D: "mr3d", APICAL_ECHO: "echo", APICAL_CLIPS: "clips"}
 
 
@@ -95,6 +97,21 @@ def load_shapes(workspace: Path) -> "ValidShapes | None":
 
     store = Workspace.artifacts_of(workspace)
     return shapes_from_files(store.load(HEART_SHAPES).files) if store.current(HEART_SHAPES) else None
+
+
+def load_groups(workspace: Path) -> "GroupClassifier | None":
+    """The classifier of patients' groups, fitted once a process; None where none was trained."""
+    store = Workspace.artifacts_of(workspace)
+    generation = store.current(PATIENT_GROUPS)
+    return None if generation is None else _fitted_groups(workspace, generation)
+
+
+@functools.lru_cache(maxsize=1)
+def _fitted_groups(workspace: Path, generation: str) -> "GroupClassifier":
+    from echomine.cardiac.patient_groups import groups_from_files
+
+    found = Workspace.artifacts_of(workspace).load(PATIENT_GROUPS, generation)
+    return groups_from_files(found.files, generation=generation)
 
 
 def _loaded(store: "ArtifactStore", kind: str, generation: str) -> "Generation":

@@ -88,6 +88,39 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PatientGroup:
+    """The group that a patient's volumes are likest to.
+
+    Attributes:
+        name: As in the table it was learnt from.
+        meaning: In words, ``""`` for a name that is not known.
+        shares: Probability of every group.
+        model: Generation of the classifier.
+    """
+
+    name: str
+    meaning: str
+    shares: Mapping[str, float]
+    model: str
+
+    def sentence(self) -> str:
+        """For a person to read."""
+        words = f"{self.name}, {self.meaning}" if self.meaning else self.name
+        return f"Group: {words}, probability {self.shares[self.name]:.2f}; research use, no diagnosis"
+
+    def document(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {
+            "group": self.name,
+            "meaning": self.meaning,
+            "probability": _rounded(self.shares[self.name]),
+            "probabilities": {name: _rounded(share) for name, share in self.shares.items()},
+            "model": self.model,
+            "use": "research only",
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CardiacResult:
     """The answer to one scan.
 
@@ -99,6 +132,7 @@ class CardiacResult:
         anatomy: Violations found, before they were mended.
         anatomy_valid: Whether the masks that were measured have no violation; None when it was not judged.
         curves: Values of every frame, where clips were measured.
+        group: Of the patient, where a classifier was trained and the volumes suffice.
         model: Generation of the networks, or where the mask came from.
         notes: What had to be assumed.
         files: What was written, by kind.
@@ -111,6 +145,7 @@ class CardiacResult:
     anatomy: tuple[AnatomyNote, ...] = ()
     anatomy_valid: bool | None = None
     curves: tuple[Curve, ...] = ()
+    group: PatientGroup | None = None
     model: str = ""
     notes: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
@@ -150,6 +185,7 @@ class CardiacResult:
                 one.name: {"values": [_rounded(value) for value in one.values], "unit": one.unit, "method": one.method}
                 for one in self.curves
             },
+            "patient_group": self.group.document() if self.group else None,
             "model": self.model,
             "notes": list(self.notes),
             "files": dict(self.files),

@@ -12,6 +12,7 @@ from echomine.archive.nifti_files import NiftiImage, read_nifti, write_nifti_mas
 from echomine.archive.volume_geometry import Placement, stack_placement
 from echomine.cardiac.anatomical_guarantee import INVENTED, Remedy, ValidShapes, valid_volume
 from echomine.cardiac.cine_segmentation import segment_by_all
+from echomine.cardiac.patient_groups import GROUPS, volumes_of
 from echomine.cardiac.short_axis_anatomy import ShortAxisCriterion, volume_violations
 from echomine.cardiac.volumes import (
     FEWEST_SLICES,
@@ -22,16 +23,24 @@ from echomine.cardiac.volumes import (
     myocardial_mass_g,
     structure_volume_ml,
 )
-from echomine.domain.errors import ItemError, Reason, UsageError
+from echomine.domain.errors import ItemError, MeasurementError, Reason, UsageError
 from echomine.domain.heart_choices import EfTableName, Sex
 from echomine.domain.structures import ShortAxis
-from echomine.pipeline.cardiac_models import CINE_MR, CINE_MR_3D, load_mr_ensembles, load_shapes
+from echomine.pipeline.cardiac_models import (
+    CINE_MR,
+    CINE_MR_3D,
+    PATIENT_GROUPS,
+    load_groups,
+    load_mr_ensembles,
+    load_shapes,
+)
 from echomine.pipeline.cardiac_pictures import short_axis_png
 from echomine.pipeline.cardiac_report import report_files, study_of
 from echomine.pipeline.cardiac_result import (
     AnatomyNote,
     CardiacResult,
     CardiacValue,
+    PatientGroup,
     anatomy_notes,
     ef_categories,
     ef_notes,
@@ -42,6 +51,8 @@ from echomine.pipeline.scan_modality import check_short_axis
 
 ElementT = TypeVar("ElementT", bound=np.generic)
 VOXELS = "voxels counted in a short-axis mask"
+NO_PAIR = frozenset({Flag.SAME_INSTANT, Flag.INSTANTS_SWAPPED})
+"""With one of them the volumes are not those of end diastole and end systole."""
 OF_VOLUMES = "(EDV - ESV) / EDV of the voxel volumes"
 
 
@@ -110,7 +121,7 @@ def quantify_mr(request: MrRequest) -> CardiacResult:
     chosen = _chosen(instants)
     mends = not request.masks if request.guarantee is None else request.guarantee
     measured = _made_valid(chosen, load_shapes(request.workspace)) if mends else chosen
-    values, flags = _values(measured)
+    values, flags, volumes = _values(measured)
     is_valid = not any(_violations(one) for one in measured)
     result = CardiacResult(
         kind="mr",
@@ -118,6 +129,7 @@ def quantify_mr(request: MrRequest) -> CardiacResult:
         categories=ef_categories(values, table=request.table, sex=request.sex),
         flags=unique_flags([*flags, *_doubts_of_masks(measured), *(() if is_valid else (Flag.INVALID_ANATOMY,))]),
         anatomy=_anatomy(chosen, measured),
+        group=_group(volumes, request.workspace),
         notes=ef_notes(values, table=request.table, sex=request.sex),
         anatomy_valid=is_valid,
         model=model,
@@ -203,15 +215,32 @@ def _doubts_of_masks(instants: Sequence[Instant]) -> tuple[Flag, ...]:
     return (Flag.INVENTED_MASK,) if remedies & INVENTED else ()
 
 
-def _values(instants: Sequence[Instant]) -> tuple[tuple[CardiacValue, ...], tuple[Flag, ...]]:
+def _group(volumes: CineVolumes | None, workspace: Path) -> PatientGroup | None:
+    """The patient's group, where both instants of both ventricles were measured."""
+    classifier = load_groups(workspace)
+    if classifier is None or volumes is None or set(volumes.flags) & NO_PAIR:
+        return None
+    try:
+        (guess,) = classifier.guess([volumes_of(volumes)])
+    except MeasurementError:  # a structure is absent, which a flag tells
+        return None
+    return PatientGroup(
+        name=guess.group,
+        meaning=GROUPS.get(guess.group, ""),
+        shares=guess.shares,
+        model=f"{PATIENT_GROUPS} {classifier.generation}",
+    )
+
+
+def _values(instants: Sequence[Instant]) -> tuple[tuple[CardiacValue, ...], tuple[Flag, ...], CineVolumes | None]:
     spacing = instants[0].placement.spacing_mm
     if len(instants) == 1:
-        return _values_of_one(instants[0].mask, spacing), mask_flags(instants[0].mask)
+        return _values_of_one(instants[0].mask, spacing), mask_flags(instants[0].mask), None
     ed, es = instants
     if not np.allclose(spacing, es.placement.spacing_mm, rtol=1e-3):
         raise ItemError(Reason.BAD_SPACING, "end diastole and end systole have different spacings")
     found = cine_volumes(ed.mask, es.mask, spacing)
-    return _values_of_two(found), found.flags
+    return _values_of_two(found), found.flags, found
 
 
 def _values_of_two(found: CineVolumes) -> tuple[CardiacValue, ...]:

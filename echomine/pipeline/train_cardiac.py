@@ -10,6 +10,7 @@ from echomine.pipeline.cardiac_models import APICAL_ECHO, CINE_MR, CINE_MR_3D
 from echomine.pipeline.progress import SILENT, Progress
 from echomine.pipeline.train_calcium import CalciumTrainingRequest, train_calcium
 from echomine.pipeline.train_clips import ClipTrainingRequest, train_clips
+from echomine.pipeline.train_groups import train_groups
 from echomine.pipeline.train_slices import SliceTrainingRequest, train_slices
 
 SLICE_EPOCHS = 80
@@ -22,7 +23,7 @@ class CardiacTraining:
 
     Attributes:
         kind: What is trained.
-        data: Folder of scans with masks; not for calcium.
+        data: Folder of scans with masks, or the table of groups; not for calcium.
         folds, base, window, pixel_mm: Networks, width, windows and pixel side, of mr, mr3d and echo.
         epochs: None for the usual number.
         phantoms: Synthetic CTs, for calcium.
@@ -52,7 +53,9 @@ def train_cardiac(asked: CardiacTraining, workspace: Path, *, seed: int, progres
         request = CalciumTrainingRequest(phantoms=asked.phantoms, epochs=asked.epochs)
         return asdict(train_calcium(request, workspace, seed=seed, progress=progress))
     if asked.data is None:
-        raise UsageError(f"name the folder that {asked.kind} is learnt from")
+        raise UsageError(f"name the folder, or the table, that {asked.kind} is learnt from")
+    if asked.kind is TrainedKind.GROUPS:
+        return asdict(train_groups(asked.data, workspace, seed=seed))
     if asked.kind is TrainedKind.CLIPS:
         clips = ClipTrainingRequest(data=asked.data, generation=asked.generation, epochs=asked.epochs)
         return asdict(train_clips(clips, workspace, seed=seed, progress=progress))

@@ -1,9 +1,16 @@
 import numpy as np
 import pytest
 
-from echomine.cardiac.patient_groups import GroupClassifier, VentricleVolumes, volumes_of
+from echomine.cardiac.patient_groups import (
+    GroupClassifier,
+    VentricleVolumes,
+    group_files,
+    groups_from_files,
+    left_out_guesses,
+    volumes_of,
+)
 from echomine.cardiac.volumes import CineVolumes
-from echomine.domain.errors import MeasurementError
+from echomine.domain.errors import ArtifactError, MeasurementError
 
 TYPICAL = {"NOR": (130, 50, 140, 60, 100), "DCM": (280, 220, 150, 90, 170), "HCM": (130, 35, 140, 50, 200)}
 
@@ -25,6 +32,34 @@ def test_it_tells_typical_patients_apart_and_repeats_itself():
     assert [guess.group for guess in first] == [group for _, group in new]
     assert first == again
     assert all(sum(guess.shares.values()) == pytest.approx(1) for guess in first)
+
+
+def test_what_is_read_back_guesses_as_what_was_written():
+    known, new = _patients(6, seed=0), [volumes for volumes, _ in _patients(2, seed=1)]
+    volumes, groups = [v for v, _ in known], [g for _, g in known]
+    files = group_files(volumes, groups, seed=3)
+    again = groups_from_files(files, generation="abc")
+    assert again.generation == "abc"
+    assert again.guess(new) == GroupClassifier(volumes, groups, seed=3).guess(new)
+    for broken in ({}, {"patients.json": b"[]"}, {"patients.json": b'{"seed": 0, "patients": [{"group": "a"}]}'}):
+        with pytest.raises(ArtifactError, match="train them again"):
+            groups_from_files(broken)
+
+
+def test_nobody_is_judged_by_a_classifier_that_knows_him():
+    """Each group has one patient like those of another: left out, he is told wrong; known, he would be told right."""
+    known = _patients(4, seed=0)
+    odd = dict(zip(("NOR", "DCM", "HCM"), ("DCM", "HCM", "NOR"), strict=True))
+    for group, looks in odd.items():
+        at = next(n for n, (_, name) in enumerate(known) if name == group)
+        (like,) = (v for n, (v, name) in enumerate(_patients(1, seed=9)) if name == looks)
+        known[at] = (like, group)
+    volumes, groups = [v for v, _ in known], [g for _, g in known]
+    guesses = left_out_guesses(volumes, groups, folds=4, seed=0)
+    assert [one.group for one in guesses[::4]] == [odd[group] for group in groups[::4]]
+    assert [one.group for one in GroupClassifier(volumes, groups).guess(volumes)] == groups
+    with pytest.raises(MeasurementError, match="5 folds"):
+        left_out_guesses(volumes, groups, folds=5, seed=0)
 
 
 def test_features_by_hand():

@@ -18,6 +18,7 @@ from echomine.cardiac.short_axis_anatomy import volume_violations
 from echomine.cardiac.volumes import Flag
 from echomine.cli import app
 from echomine.domain.errors import ArtifactError, ConfigurationError, ItemError, Reason, UsageError
+from echomine.domain.heart_choices import TrainedKind
 from echomine.models.segmentation.cine_preparation import CinePreparation
 from echomine.models.segmentation.isensee import IsenseeConfig, IsenseeUNet
 from echomine.pipeline import echo_frames
@@ -27,6 +28,7 @@ from echomine.pipeline.echo_frames import EchoView
 from echomine.pipeline.quantify_calcium import CalciumRequest, quantify_calcium, read_ct
 from echomine.pipeline.quantify_echo import EchoRequest, quantify_echo
 from echomine.pipeline.quantify_mr import MrRequest, quantify_mr
+from echomine.pipeline.train_cardiac import CardiacTraining, train_cardiac
 from echomine.synthetic.heart_shapes import HeartShape, draw_heart_shape
 from tests.cardiac.solids import turned_outline
 
@@ -95,6 +97,43 @@ def test_mr_volumes_of_cylinders(mr_files):
     assert result.categories[0].word == "normal"
     assert result.anatomy_valid
     assert result.flags == ()
+
+
+def _groups_table(path, rows):
+    head = "group,lv_edv_ml,lv_esv_ml,rv_edv_ml,rv_esv_ml,lv_mass_g"
+    path.write_text("\n".join([head, *(",".join([group, *map(str, values)]) for group, values in rows)]))
+    return path
+
+
+def test_mr_names_the_group_of_a_patient_once_groups_were_trained(mr_files, tmp_path):
+    """The phantom is near the patients called normal."""
+    measured = _mr(mr_files)
+    assert measured.group is None
+    assert measured.document()["patient_group"] is None
+    like = [measured.value(name) for name in ("lv_edv", "lv_esv", "rv_edv", "rv_esv", "lv_mass")]
+    rng = np.random.default_rng(0)
+    rows = [("NOR", np.array(like) * rng.uniform(0.9, 1.1, 5)) for _ in range(6)]
+    rows += [("DCM", np.array([280, 220, 150, 90, 170]) * rng.uniform(0.9, 1.1, 5)) for _ in range(6)]
+    table, workspace = _groups_table(tmp_path / "groups.csv", rows), tmp_path / "workspace"
+    trained = train_cardiac(CardiacTraining(kind=TrainedKind.GROUPS, data=table), workspace, seed=0)
+    assert (trained["patients"], trained["accuracy"]) == (12, 1.0)
+    found = _mr(mr_files, workspace=workspace).document()["patient_group"]
+    assert (found["group"], found["meaning"], found["use"]) == ("NOR", "normal", "research only")
+    assert found["model"] == f"patient_groups {trained['generation']}"
+    assert found["probability"] == found["probabilities"]["NOR"] > 0.8
+    files = [mr_files[name] for name in ("ed", "es", "ed_mask", "es_mask")]
+    command = ["cardiac", "mr", *map(str, files[:2]), "--mask", str(files[2]), "--mask", str(files[3])]
+    said = CliRunner().invoke(app, [*command, "--workspace", str(workspace)]).stdout
+    assert "Group: NOR, normal, probability" in said
+    assert "research use" in said
+    same = {"scans": (mr_files["ed"],) * 2, "masks": (mr_files["ed_mask"],) * 2}
+    assert _mr(mr_files, workspace=workspace, **same).group is None
+    with pytest.raises(UsageError, match="two or more groups"):
+        train_cardiac(
+            CardiacTraining(kind=TrainedKind.GROUPS, data=_groups_table(tmp_path / "one.csv", rows[:6])),
+            workspace,
+            seed=0,
+        )
 
 
 def test_mr_files_written_with_the_geometry_of_the_scan(mr_files, tmp_path):
