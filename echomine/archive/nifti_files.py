@@ -20,6 +20,7 @@ from echomine.domain.errors import ItemError, Reason, UsageError
 SUFFIXES = (".nii", ".nii.gz")
 MILLIMETRES = {"mm": 1.0, "unknown": 1.0, "meter": 1000.0, "micron": 0.001}
 LARGEST_VOXELS = 400_000_000
+SPACING_TOLERANCE = 0.02
 NIFTI_2 = (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c")
 """First bytes of the second version: its header has 540 bytes."""
 _HEADER_BYTES = 544
@@ -58,7 +59,8 @@ def read_nifti(path: Path, *, dimensions: Sequence[int], limits: ReadLimits | No
 
     Raises:
         UsageError: If there is no such file.
-        ItemError: If it is damaged, too large, of other dimensions, or without a positive spacing.
+        ItemError: If it is damaged, too large, of other dimensions, or without a positive spacing, or its header states
+            two.
     """
     image, header = _opened(path, limits or ReadLimits())
     shape = _plain_shape(image.shape)
@@ -72,7 +74,9 @@ def read_nifti(path: Path, *, dimensions: Sequence[int], limits: ReadLimits | No
         raise ItemError(Reason.TRUNCATED, f"{path.name} is cut off or damaged; copy it again") from error
     if not np.isfinite(values).all():
         raise ItemError(Reason.UNDECODABLE, f"{path.name} holds values that are no numbers; write the image again")
-    return NiftiImage(values=values, affine=_affine_mm(image), spacing_mm=spacing, header=image.header)
+    affine = _affine_mm(image)
+    _check_steps(affine, spacing, path)
+    return NiftiImage(values=values, affine=affine, spacing_mm=spacing, header=image.header)
 
 
 def write_nifti_mask(path: Path, mask: NDArray[np.uint8], like: NiftiImage) -> None:
@@ -106,6 +110,8 @@ def nifti_of(values: NDArray[Any], affine: NDArray[np.float64], spacing_mm: Sequ
 
 def _opened(path: Path, limits: ReadLimits) -> tuple[Any, Any]:
     """The image, and its header as it stands in the file: nibabel's own turns a spacing of 0 into 1."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name one of its NIfTI files")
     if not path.is_file():
         raise UsageError(f"there is no file {path}")
     if not is_nifti(path):
@@ -169,6 +175,22 @@ def _spacing_mm(header: Any, path: Path, *, axes: int) -> tuple[float, ...]:  # 
             f"{path.name} states a spacing of {tuple(stated)}, wanted are positive millimetres; it is never guessed",
         )
     return tuple(value * _scale(header) for value in stated)
+
+
+def _check_steps(affine: NDArray[np.float64], spacing_mm: Sequence[float], path: Path) -> None:
+    """A header states its spacing twice; slices that are shifted against each other may be stated by their normal."""
+    matrix = affine[:3, :3]
+    lengths = np.linalg.norm(matrix, axis=0)
+    across = np.cross(matrix[:, 0], matrix[:, 1])
+    normal_mm = abs(float(across @ matrix[:, 2])) / max(float(np.linalg.norm(across)), 1e-12)
+    for axis, stated in enumerate(spacing_mm):
+        meant = (lengths[axis], normal_mm) if axis == 2 else (lengths[axis],)
+        if not any(math.isclose(stated, one, rel_tol=SPACING_TOLERANCE) for one in meant):
+            raise ItemError(
+                Reason.BAD_SPACING,
+                f"{path.name} states a spacing of {stated:g} mm along axis {axis + 1} and an affine that steps "
+                f"{lengths[axis]:g} mm; write the image again with the right one",
+            )
 
 
 def _affine_mm(image: Any) -> NDArray[np.float64]:  # noqa: ANN401

@@ -45,7 +45,7 @@ FLAG_SENTENCES: dict[Flag, str] = {
     Flag.ABSENT_RV: "the mask shows no right ventricle",
     Flag.ABSENT_MYOCARDIUM: "the mask shows no myocardium",
     Flag.ABSENT_LA: "the mask shows no left atrium, so the base was found from the ventricle's shape",
-    Flag.SAME_INSTANT: "both instants hold the same mask: no ejection can be seen",
+    Flag.SAME_INSTANT: "one instant only, or the same mask at both: no ejection can be seen",
     Flag.INSTANTS_SWAPPED: "the ventricle is larger at end systole than at end diastole: the instants may be swapped",
     Flag.CUT_AT_BORDER: "the ventricle reaches the border of the image, so volumes are too small",
     Flag.SEVERAL_PIECES: "the ventricle is in several pieces; the largest was measured",
@@ -59,6 +59,9 @@ FLAG_SENTENCES: dict[Flag, str] = {
     Flag.SYNTHETIC_TRAINING: "networks learnt from synthetic images: how well they read patients is not known",
 }
 
+
+NO_PAIR = frozenset({Flag.SAME_INSTANT, Flag.INSTANTS_SWAPPED})
+"""With one of them the volumes are not those of end diastole and end systole."""
 
 _ABSENT = {
     Flag.ABSENT_LV: ShortAxis.LV,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from echomine.cardiac.shape_measures import Region
+from echomine.cardiac.shape_measures import CORNERS_TOUCH, Region
 from echomine.cardiac.short_axis_anatomy import violation_places, volume_violations
 from echomine.pipeline.cardiac_result import Curve
 
@@ -57,9 +57,9 @@ def short_axis_png(instants: Sequence[NamedVolume]) -> bytes:
         for column, at in enumerate(_shown_slices(mask, spacing)):
             axes = figure.add_subplot(len(instants), COLUMNS, row * COLUMNS + column + 1)
             _draw(axes, volume[at][box], mask[at][box], spacing[1] / spacing[2])
+            axes.set_title(f"{name} {at + 1}/{len(volume)}", fontsize=8, color=_INK)
             for wrong in violation_places(mask[at][box], spacing[1:]).values():
                 _mark(axes, wrong)
-            axes.set_title(f"{name} {at + 1}/{len(volume)}", fontsize=8, color=_INK)
     return _png(figure)
 
 
@@ -71,9 +71,9 @@ def plane_png(planes: Sequence[DrawnPlane]) -> bytes:
     for at, plane in enumerate(planes):
         axes = figure.add_subplot(1, len(planes), at + 1)
         _draw(axes, plane.values, plane.mask, plane.aspect)
+        axes.set_title(plane.title, fontsize=9, color=_INK)
         if plane.wrong is not None:
             _mark(axes, plane.wrong)
-        axes.set_title(plane.title, fontsize=9, color=_INK)
     return _png(figure)
 
 
@@ -134,8 +134,11 @@ def _outer_first(mask: NDArray[np.uint8]) -> list[int]:
 
 
 def _mark(axes: "Axes", wrong: Region) -> None:
+    """Fills a place, a pixel wider than it is so that one pixel is seen, over the outlines; the title says so too."""
     if wrong.any():
-        axes.contourf(wrong, levels=[0.5, 1.5], colors=[_VIOLATION], alpha=0.8)
+        wider = ndimage.binary_dilation(wrong, CORNERS_TOUCH)
+        axes.contourf(wider, levels=[0.5, 1.5], colors=[_VIOLATION], alpha=0.8, zorder=3)
+        axes.title.set_color(_VIOLATION)
 
 
 def _png(figure: "Figure") -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 from echomine.archive.durable_files import write_bytes
 from echomine.cardiac.ef_category import EF_TABLES, ef_category
 from echomine.cardiac.short_axis_anatomy import SHORT_AXIS_LIMITS, ShortAxisCriterion
-from echomine.cardiac.volumes import FLAG_SENTENCES, Flag
+from echomine.cardiac.volumes import FLAG_SENTENCES, NO_PAIR, Flag
 from echomine.domain.heart_choices import Sex
 
 DIGITS = 4
@@ -226,8 +226,12 @@ def anatomy_notes(
     ]
 
 
-def ef_categories(values: Sequence[CardiacValue], *, table: str, sex: Sex) -> tuple[Category, ...]:
-    """The category of the left ventricle's ejection fraction, if there is one."""
+def ef_categories(
+    values: Sequence[CardiacValue], *, table: str, sex: Sex, flags: Sequence[Flag] = ()
+) -> tuple[Category, ...]:
+    """The category of the left ventricle's ejection fraction, if there is one and it is one of both instants."""
+    if set(flags) & NO_PAIR:
+        return ()
     found = [one.value for one in values if one.name == "lv_ef" and one.value is not None]
     return tuple(
         Category(
@@ -237,11 +241,11 @@ def ef_categories(values: Sequence[CardiacValue], *, table: str, sex: Sex) -> tu
     )
 
 
-def ef_notes(values: Sequence[CardiacValue], *, table: str, sex: Sex) -> tuple[str, ...]:
+def ef_notes(values: Sequence[CardiacValue], *, table: str, sex: Sex, flags: Sequence[Flag] = ()) -> tuple[str, ...]:
     """What a category assumes where the limits depend on a sex that is not known."""
     if sex is not Sex.UNKNOWN or not EF_TABLES[table].depends_on_sex:
         return ()
-    found = ef_categories(values, table=table, sex=Sex.MALE), ef_categories(values, table=table, sex=Sex.FEMALE)
+    found = (ef_categories(values, table=table, sex=one, flags=flags) for one in (Sex.MALE, Sex.FEMALE))
     return tuple(
         "the sex is not given: the category is by the limits for men"
         + ("" if man.word == woman.word else f"; for a woman it would be {woman.word}")

@@ -86,26 +86,24 @@ def quantify_echo(request: EchoRequest) -> CardiacResult:
     mends = [not given.masks if request.guarantee is None else request.guarantee for given in views]
     seen = [made_valid(view) if mend else view for view, mend in zip(seen, mends, strict=True)]
     left, remedies = _anatomy(seen), _remedies(seen)
-    values = _values(seen)
+    values, flags = _values(seen), _flags(seen)
+    if left:
+        flags = (*flags, Flag.INVALID_ANATOMY)
+    if ensemble is not None and ensemble.sees_clips:
+        flags = (*flags, Flag.SYNTHETIC_TRAINING)
     notes: tuple[str, ...] = ()
     if ensemble is not None and request.two_chamber is not None and not request.two_chamber.masks:
         notes = ("the networks learnt from four-chamber views; the two-chamber mask deserves a look",)
     result = CardiacResult(
         kind="echo",
         values=values,
-        categories=ef_categories(values, table=request.table, sex=request.sex),
-        flags=unique_flags(
-            [
-                *_flags(seen),
-                *((Flag.INVALID_ANATOMY,) if left else ()),
-                *((Flag.SYNTHETIC_TRAINING,) if ensemble is not None and ensemble.sees_clips else ()),
-            ]
-        ),
+        categories=ef_categories(values, table=request.table, sex=request.sex, flags=flags),
+        flags=flags,
         anatomy=tuple(replace(one, remedy="" if one in left else remedies[one.instant].value) for one in anatomy),
         anatomy_valid=not left,
         curves=_curves(seen),
         model=_model(ensemble),
-        notes=(*notes, *ef_notes(values, table=request.table, sex=request.sex)),
+        notes=(*notes, *ef_notes(values, table=request.table, sex=request.sex, flags=flags)),
     )
     if request.out is None:
         return result
@@ -143,12 +141,13 @@ def _values(seen: Sequence[SeenView]) -> tuple[CardiacValue, ...]:
             CardiacValue(name=name + suffix, value=value, unit=unit, method=words, technique=method)
             for name, value, unit, words in rows
         ]
-    lengths = [one.profile.length_mm if one.profile else None for one in seen[0].pair]
+    shown = seen[0].pair[: 1 if seen[0].is_single else 2]
+    lengths = [one.profile.length_mm if one.profile else None for one in shown]
     names = ("lv_length_ed", "lv_length_es")
     how = "middle of the mitral plane to the apex, four-chamber view"
     return (
         *found,
-        *(CardiacValue(name=n, value=mm, unit="mm", method=how) for n, mm in zip(names, lengths, strict=True)),
+        *(CardiacValue(name=n, value=mm, unit="mm", method=how) for n, mm in zip(names, lengths, strict=False)),
     )
 
 

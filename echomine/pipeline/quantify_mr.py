@@ -16,6 +16,7 @@ from echomine.cardiac.patient_groups import GROUPS, volumes_of
 from echomine.cardiac.short_axis_anatomy import ShortAxisCriterion, volume_violations
 from echomine.cardiac.volumes import (
     FEWEST_SLICES,
+    NO_PAIR,
     CineVolumes,
     Flag,
     cine_volumes,
@@ -51,8 +52,6 @@ from echomine.pipeline.scan_modality import check_short_axis
 
 ElementT = TypeVar("ElementT", bound=np.generic)
 VOXELS = "voxels counted in a short-axis mask"
-NO_PAIR = frozenset({Flag.SAME_INSTANT, Flag.INSTANTS_SWAPPED})
-"""With one of them the volumes are not those of end diastole and end systole."""
 OF_VOLUMES = "(EDV - ESV) / EDV of the voxel volumes"
 
 
@@ -126,11 +125,11 @@ def quantify_mr(request: MrRequest) -> CardiacResult:
     result = CardiacResult(
         kind="mr",
         values=values,
-        categories=ef_categories(values, table=request.table, sex=request.sex),
+        categories=ef_categories(values, table=request.table, sex=request.sex, flags=flags),
         flags=unique_flags([*flags, *_doubts_of_masks(measured), *(() if is_valid else (Flag.INVALID_ANATOMY,))]),
         anatomy=_anatomy(chosen, measured),
         group=_group(volumes, request.workspace),
-        notes=ef_notes(values, table=request.table, sex=request.sex),
+        notes=ef_notes(values, table=request.table, sex=request.sex, flags=flags),
         anatomy_valid=is_valid,
         model=model,
     )

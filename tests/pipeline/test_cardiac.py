@@ -18,7 +18,7 @@ from echomine.cardiac.short_axis_anatomy import volume_violations
 from echomine.cardiac.volumes import Flag
 from echomine.cli import app
 from echomine.domain.errors import ArtifactError, ConfigurationError, ItemError, Reason, UsageError
-from echomine.domain.heart_choices import TrainedKind
+from echomine.domain.heart_choices import Sex, TrainedKind
 from echomine.models.segmentation.cine_preparation import CinePreparation
 from echomine.models.segmentation.isensee import IsenseeConfig, IsenseeUNet
 from echomine.pipeline import echo_frames
@@ -127,7 +127,8 @@ def test_mr_names_the_group_of_a_patient_once_groups_were_trained(mr_files, tmp_
     assert "Group: NOR, normal, probability" in said
     assert "research use" in said
     same = {"scans": (mr_files["ed"],) * 2, "masks": (mr_files["ed_mask"],) * 2}
-    assert _mr(mr_files, workspace=workspace, **same).group is None
+    still = _mr(mr_files, workspace=workspace, **same)
+    assert (still.group, still.categories, still.notes) == (None, (), ())
     with pytest.raises(UsageError, match="two or more groups"):
         train_cardiac(
             CardiacTraining(kind=TrainedKind.GROUPS, data=_groups_table(tmp_path / "one.csv", rows[:6])),
@@ -404,6 +405,17 @@ def test_echo_instants_may_have_pixels_of_their_own(tmp_path):
     assert result.anatomy == ()
 
 
+def test_one_picture_has_a_volume_and_a_length_and_no_systole(tmp_path):
+    affine = np.diag([-0.4, -0.4, 1, 1])
+    mask, picture = _apical(86, 44)
+    files = [_save(tmp_path / f"{n}.nii.gz", v, None, affine) for n, v in (("picture", picture), ("mask", mask))]
+    result = quantify_echo(EchoRequest(four_chamber=EchoView(images=(files[0],), masks=(files[1],))))
+    assert result.value("lv_edv") == pytest.approx(2 / 3 * np.pi * 86 * 22**2 / 1000, rel=0.015)
+    assert result.value("lv_length_ed") == pytest.approx(86, abs=1)
+    assert [result.value(name) for name in ("lv_esv", "lv_ef", "lv_length_es")] == [None] * 3
+    assert Flag.SAME_INSTANT in result.flags
+
+
 def test_two_clips_are_no_pair_of_instants(echo_files):
     view = EchoView(images=(echo_files["a4c"],) * 2, masks=(echo_files["a4c_mask"],) * 2)
     with pytest.raises(ItemError, match="has 3 dimensions") as caught:
@@ -430,6 +442,30 @@ def test_a_volume_is_no_clip(mr_files):
     with pytest.raises(ItemError, match="not a clip") as caught:
         quantify_echo(EchoRequest(four_chamber=EchoView(images=(mr_files["ed"],), masks=(mr_files["ed_mask"],))))
     assert caught.value.reason is Reason.WRONG_MODALITY
+
+
+@pytest.mark.parametrize("stated", [1.0, 4.0])
+def test_a_header_that_states_two_spacings_is_refused(mr_files, tmp_path, stated):
+    """Volumes would be half of what they are, without a word."""
+    image = nibabel.load(mr_files["ed"])
+    image.header.set_sform(image.affine, 1)
+    raw = bytearray(image.to_bytes())
+    raw[88:92] = np.float32(stated).tobytes()  # pixdim[3]
+    (tmp_path / "two.nii").write_bytes(bytes(raw))
+    with pytest.raises(ItemError, match="spacing of .* along axis 3 and an affine that steps 8 mm") as caught:
+        quantify_mr(MrRequest(scans=(tmp_path / "two.nii",), masks=(mr_files["ed_mask"],)))
+    assert caught.value.reason is Reason.BAD_SPACING
+
+
+def test_the_sex_decides_where_limits_differ(mr_files):
+    """An ejection fraction of 52 % is normal for a man and mildly abnormal for a woman."""
+    by_sex = {sex: _mr(mr_files, sex=sex) for sex in Sex}
+    assert by_sex[Sex.MALE].value("lv_ef") == pytest.approx(52, abs=1)
+    words = [by_sex[sex].categories[0].word for sex in (Sex.MALE, Sex.FEMALE, Sex.UNKNOWN)]
+    assert words == ["normal", "mildly abnormal", "normal"]
+    assert (by_sex[Sex.MALE].notes, by_sex[Sex.FEMALE].notes) == ((), ())
+    assert "limits for men; for a woman it would be mildly abnormal" in by_sex[Sex.UNKNOWN].notes[0]
+    assert _mr(mr_files, table="esc2021").notes == ()
 
 
 @pytest.mark.parametrize("number", [257, 4, 1.5, -1])

@@ -51,3 +51,14 @@ def test_a_slice_with_a_violation_is_shown_however_many_there_are():
         mask = np.stack([plane] * 13)
         mask[broken, 30:34, 30:34] = 0
         assert reddish(short_axis_png([("ed", mask * 100.0, mask, (8.0, 2.0, 2.0))])) > 20, broken
+
+
+def test_a_hole_of_one_pixel_is_seen():
+    mask = np.stack([draw_heart_shape(HeartShape(cavity_mm=24, wall_mm=9), size=(64, 64), pixel_mm=2.0)] * 3)
+    mask[1, 32, 32] = 0
+    picture = short_axis_png([("ed", mask * 100.0, mask, (8.0, 2.0, 2.0))])
+    assert reddish(picture) > 20
+    below_titles = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))[40:]
+    buffer = io.BytesIO()
+    Image.fromarray(below_titles).save(buffer, format="PNG")
+    assert reddish(buffer.getvalue()) > 20
