@@ -38,6 +38,7 @@ RECORDED_PACKAGES = (
     "scikit-learn",
     "pydicom",
 )
+_AGAIN = "run the command again that made it (`echomine learn`, `echomine models train`)"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,99}", re.ASCII)
 
 
@@ -140,7 +141,7 @@ class ArtifactStore:
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:
-            raise ArtifactError(f"{kind}/{CURRENT} cannot be read; run `echomine learn` again") from error
+            raise ArtifactError(f"{kind}/{CURRENT} cannot be read; {_AGAIN}") from error
         _check_name(name)
         return name
 
@@ -198,7 +199,7 @@ class ArtifactStore:
         return True
 
     def _checked_manifest(self, kind: str, generation_id: str) -> dict[str, Any]:
-        broken = f"the manifest of {kind} {generation_id} is missing or altered; run `echomine learn` again"
+        broken = f"the manifest of {kind} {generation_id} is missing or altered; {_AGAIN}"
         path = self._directory / kind / generation_id / MANIFEST
         try:
             if path.stat().st_size > LARGEST_MANIFEST_BYTES:
@@ -219,9 +220,7 @@ class ArtifactStore:
                 raise ArtifactError(_altered(kind, generation_id, name))
             data = path.read_bytes()
         except OSError as error:
-            raise ArtifactError(
-                f"{name} of {kind} {generation_id} is missing; restore it or run `echomine learn` again"
-            ) from error
+            raise ArtifactError(f"{name} of {kind} {generation_id} is missing; restore it or {_AGAIN}") from error
         if hashlib.sha256(data).hexdigest() != entry["sha256"]:
             raise ArtifactError(_altered(kind, generation_id, name))
         return data
@@ -235,13 +234,16 @@ def _remove_leftovers(folder: Path) -> None:
 
 
 def _altered(kind: str, generation_id: str, name: str) -> str:
-    return (
-        f"{name} of {kind} {generation_id} was altered since it was written; restore it or run `echomine learn` again"
-    )
+    return f"{name} of {kind} {generation_id} was altered since it was written; restore it or {_AGAIN}"
+
+
+def is_artifact_name(name: str) -> bool:
+    """Whether a kind or a file of a generation can have that name: it cannot lead elsewhere."""
+    return bool(_NAME.fullmatch(name)) and name not in (MANIFEST, CURRENT)
 
 
 def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name) or name in (MANIFEST, CURRENT):
+    if not is_artifact_name(name):
         raise ArtifactError(f"{name!r} is no name for a part of an artifact; use letters, digits, '_', '-' and '.'")
 
 

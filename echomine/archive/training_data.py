@@ -64,8 +64,12 @@ class DataConfig:
             )
         if any(not 0 < value < 65536 for value in self.labels.values()):
             raise ConfigurationError(f"values of structures lie in 1..65535, 0 is the background, got {self.labels}")
-        if self.grid and len(self.grid) != 2:
+        if len(set(self.labels.values())) < len(self.labels):
+            raise ConfigurationError(f"each structure of data.labels needs a value of its own, got {dict(self.labels)}")
+        if self.grid and (len(self.grid) != 2 or min(self.grid) < 1):
             raise ConfigurationError(f"data.grid is rows and columns, got {self.grid}")
+        if self.spacing_mm and (len(self.spacing_mm) != 2 or min(self.spacing_mm) <= 0):
+            raise ConfigurationError(f"data.spacing_mm is height and width of a pixel in mm, got {self.spacing_mm}")
         _check_expression(self.group)
 
     @property
@@ -131,7 +135,7 @@ def collected(names: Iterator[tuple[str, Callable[[], list[Sample]]]], classes: 
 
 def pixel_spacing(config: DataConfig) -> tuple[float, float] | None:
     """Height and width of a pixel of pictures; None where nobody states it."""
-    return (config.spacing_mm[0], config.spacing_mm[1]) if len(config.spacing_mm) >= 2 else None
+    return (config.spacing_mm[0], config.spacing_mm[1]) if config.spacing_mm else None
 
 
 def _check_expression(expression: str) -> None:

@@ -1,12 +1,17 @@
 """Settings: frozen keyword-only dataclasses, built from plain mappings with unknown keys refused."""
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType, NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from echomine.domain.errors import ConfigurationError
 
 ConfigT = TypeVar("ConfigT")
+
+_WORDS: Mapping[Any, str] = MappingProxyType(
+    {bool: "true or false", int: "a whole number", float: "a number", str: "text", NoneType: "nothing"}
+)
 
 
 def config_from(kind: type[ConfigT], values: Mapping[str, Any]) -> ConfigT:
@@ -15,15 +20,27 @@ def config_from(kind: type[ConfigT], values: Mapping[str, Any]) -> ConfigT:
     Lists become tuples, so that a configuration read from JSON or TOML equals the one that was saved.
 
     Raises:
-        ConfigurationError: If a key is none of the fields, or a value is refused by the class.
+        ConfigurationError: If a key is none of the fields or one is missing, or a value is of another type than its
+            field or refused by the class.
     """
-    known = [entry.name for entry in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    if not isinstance(values, Mapping):
+        raise ConfigurationError(f"{kind.__name__} is a table of settings, got {values!r}")
+    fields = dataclasses.fields(kind)  # type: ignore[arg-type]
+    known = [entry.name for entry in fields]
     unknown = sorted(set(values) - set(known))
     if unknown:
         raise ConfigurationError(
             f"{kind.__name__} has no setting {', '.join(unknown)}; known are {', '.join(sorted(known))}"
         )
+    nothing = dataclasses.MISSING
+    missing = [one.name for one in fields if one.name not in values and one.default is one.default_factory is nothing]
+    if missing:
+        raise ConfigurationError(f"{kind.__name__} needs {', '.join(missing)}")
     plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    hints = get_type_hints(kind)
+    for key, value in plain.items():
+        if not _is_of(value, hints[key]):
+            raise ConfigurationError(f"{key} of {kind.__name__} is {_words(hints[key])}, got {values[key]!r}")
     try:
         return kind(**plain)
     except (TypeError, ValueError) as error:
@@ -33,3 +50,39 @@ def config_from(kind: type[ConfigT], values: Mapping[str, Any]) -> ConfigT:
 def config_to_dict(config: object) -> dict[str, Any]:
     """The settings of a configuration as a plain dictionary, ready for JSON."""
     return dataclasses.asdict(config)  # type: ignore[call-overload,no-any-return]
+
+
+def _is_of(value: object, hint: Any) -> bool:  # noqa: ANN401 - a type as the annotations have it
+    """Whether a value read from a file can be that of a field; classes beyond plain ones see to it themselves."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return any(_is_of(value, one) for one in inner)
+    if hint in (bool, str, NoneType):
+        return isinstance(value, hint)
+    if hint in (int, float):
+        wanted = int if hint is int else (int, float)
+        return isinstance(value, wanted) and not isinstance(value, bool) and value == value  # NaN is no number
+    if origin is tuple:
+        return isinstance(value, tuple | list) and _are_of(value, inner)
+    if origin is not None and issubclass(origin, Mapping):
+        return isinstance(value, Mapping) and all(_is_of(one, inner[1]) for one in value.values())
+    return True
+
+
+def _are_of(values: Sequence[object], hints: tuple[Any, ...]) -> bool:
+    if hints[-1] is ...:
+        return all(_is_of(one, hints[0]) for one in values)
+    return len(values) == len(hints) and all(map(_is_of, values, hints))
+
+
+def _words(hint: Any) -> str:  # noqa: ANN401 - as above
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return " or ".join(_words(one) for one in inner)
+    if origin is tuple and inner[-1] is ...:
+        return f"a list, each {_words(inner[0])}"
+    if origin is tuple:
+        return f"a list of {len(inner)}: {', '.join(_words(one) for one in inner)}"
+    if origin is not None and issubclass(origin, Mapping):
+        return f"a table, each value {_words(inner[1])}"
+    return _WORDS.get(hint, str(getattr(hint, "__name__", hint)))

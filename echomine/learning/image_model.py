@@ -135,11 +135,13 @@ def image_model_config(values: Mapping[str, Any]) -> ImageModelConfig:
         UsageError: If no network has that name.
     """
     plain = dict(values)
-    chosen = dict(plain.pop("network", {}))
-    if "name" not in chosen:
+    chosen = plain.pop("network", {})
+    if not isinstance(chosen, Mapping) or "name" not in chosen:
         raise ConfigurationError('name a network: [network] name = "unet"; `echomine models` lists them')
-    settings = chosen.pop("settings", None) or {key: chosen.pop(key) for key in set(chosen) - {"name", "weights"}}
-    network = config_from(NetworkChoice, {**chosen, "settings": settings})
+    own = {key: chosen[key] for key in ("name", "weights") if key in chosen}
+    network = config_from(
+        NetworkChoice, own | {"settings": {key: value for key, value in chosen.items() if key not in own}}
+    )
     groups: dict[str, Any] = {name: config_from(kind, plain.pop(name, {})) for name, kind in _GROUPS.items()}
     return config_from(ImageModelConfig, {**plain, **groups, "network": network})
 

@@ -1,6 +1,6 @@
 """The tasks of image networks: the loss of a step, and the figures of a validation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -16,27 +16,15 @@ from echomine.metrics.classes import class_scores
 from echomine.metrics.structures import dice
 from echomine.models.entries import Task
 
-GOALS: MappingProxyType[str, Goal] = MappingProxyType(
+_MONITORS: Mapping[Task, tuple[str, ...]] = MappingProxyType(
     {
-        LOSS: Goal.SMALL,
-        "accuracy": Goal.LARGE,
-        "balanced_accuracy": Goal.LARGE,
-        "auroc": Goal.LARGE,
-        "dice": Goal.LARGE,
-        "map50": Goal.LARGE,
-        "map": Goal.LARGE,
+        Task.CLASSIFICATION: (LOSS, "accuracy", "balanced_accuracy", "auroc"),
+        Task.SEGMENTATION: ("dice", LOSS),
+        Task.DETECTION: ("map50", "map"),
+        Task.INSTANCE_SEGMENTATION: ("map50", "map"),
     }
 )
-"""Figures that can choose the best epoch."""
-
-_MONITORS: MappingProxyType[Task, str] = MappingProxyType(
-    {
-        Task.CLASSIFICATION: LOSS,
-        Task.SEGMENTATION: "dice",
-        Task.DETECTION: "map50",
-        Task.INSTANCE_SEGMENTATION: "map50",
-    }
-)
+"""Figures that can choose the best epoch of a task, its own first; all but the loss should become large."""
 
 
 def make_task(task: Task, classes: Sequence[str], loss: LossConfig, monitor: str = "") -> TrainingTask:
@@ -51,14 +39,23 @@ def make_task(task: Task, classes: Sequence[str], loss: LossConfig, monitor: str
     Raises:
         ConfigurationError: If the loss or the figure does not fit the task.
     """
-    chosen = monitor or _MONITORS[task]
-    if chosen not in GOALS:
-        raise ConfigurationError(f"the best epoch is chosen by one of {', '.join(GOALS)}, got {chosen!r}")
+    chosen, goal = _monitor(task, monitor)
     if task.finds_boxes:
-        return DetectionTask(tuple(classes), chosen, GOALS[chosen])
+        return DetectionTask(tuple(classes), chosen, goal)
     if task is Task.SEGMENTATION:
-        return SegmentationTask(make_loss(loss, task, len(classes) + 1), tuple(classes), chosen, GOALS[chosen])
-    return ClassificationTask(make_loss(loss, task, len(classes)), chosen, GOALS[chosen])
+        return SegmentationTask(make_loss(loss, task, len(classes) + 1), tuple(classes), chosen, goal)
+    return ClassificationTask(make_loss(loss, task, len(classes)), chosen, goal)
+
+
+def _monitor(task: Task, monitor: str) -> tuple[str, Goal]:
+    known = _MONITORS[task]
+    chosen = monitor or known[0]
+    if chosen not in known:
+        raise ConfigurationError(
+            f"the best epoch of {task.value.replace('_', ' ')} is chosen by one of {', '.join(known)}, got {chosen!r}: "
+            "set training.monitor"
+        )
+    return chosen, Goal.SMALL if chosen == LOSS else Goal.LARGE
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,8 @@ class InputConfig:
     def __post_init__(self) -> None:
         if min(self.size, default=0) < 16 or self.channels not in (1, 3) or self.spacing_mm < 0:
             raise ConfigurationError(
-                f"an input needs two sizes of 16 or more, 1 or 3 channels and a spacing of 0 or more, got {self}"
+                f"an input needs two sizes of 16 or more, 1 or 3 channels and a spacing of 0 or more, got "
+                f"{self.size}, {self.channels} and {self.spacing_mm}"
             )
         if self.zoom <= 0:
             raise ConfigurationError(f"input.zoom is above 0, got {self.zoom}")

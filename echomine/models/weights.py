@@ -36,7 +36,9 @@ def tensors_from_bytes(content: bytes) -> dict[str, Tensor]:
     try:
         return dict(load(content))
     except SafetensorError as error:
-        raise ArtifactError(f"the weights are no readable safetensors file ({error}); train again") from error
+        raise ArtifactError(
+            f"the weights are no readable safetensors file ({error}): copy or write it again"
+        ) from error
 
 
 def load_weights(network: nn.Module, content: bytes) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from echomine.archive.artifacts import is_artifact_name
 from echomine.archive.training_data import DataConfig
 from echomine.domain.config import config_from
 from echomine.domain.errors import ConfigurationError, UsageError
@@ -43,6 +44,9 @@ class TrainingFile:
         data: Where the pictures are.
         model: Network, input, augmentation, loss, training.
         seed: Fixes weights, order and augmentation; the split has its own.
+
+    Raises:
+        ConfigurationError: If the name cannot be that of an artifact.
     """
 
     name: str
@@ -51,6 +55,10 @@ class TrainingFile:
     split: SplitConfig = field(default_factory=SplitConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not is_artifact_name(self.kind):
+            raise ConfigurationError(f"{self.name!r} is no name for a model; use letters, digits, '_', '-' and '.'")
 
     @property
     def kind(self) -> str:
@@ -69,6 +77,9 @@ class TrainingFile:
         if "$" in expanded:
             raise UsageError(f"data.path {self.data.path} names a variable that is not set; set it, or give --data")
         return Path(expanded)
+
+
+_TABLES: Mapping[str, type] = {"data": DataConfig, "split": SplitConfig, "evaluation": EvaluationConfig}
 
 
 def artifact_kind(name: str) -> str:
@@ -104,11 +115,7 @@ def training_file(tables: Mapping[str, Any]) -> TrainingFile:
         )
     if "data" not in tables:
         raise ConfigurationError("the settings need a table [data] with kind and path")
-    return TrainingFile(
-        name=str(tables["name"]),
-        seed=int(tables.get("seed", 0)),
-        data=config_from(DataConfig, tables["data"]),
-        split=config_from(SplitConfig, tables.get("split", {})),
-        evaluation=config_from(EvaluationConfig, tables.get("evaluation", {})),
-        model=image_model_config({key: tables[key] for key in _MODEL_TABLES if key in tables}),
-    )
+    given: dict[str, Any] = {name: config_from(kind, tables.get(name, {})) for name, kind in _TABLES.items()}
+    plain = {name: tables[name] for name in ("name", "seed") if name in tables}
+    model = image_model_config({key: tables[key] for key in _MODEL_TABLES if key in tables})
+    return config_from(TrainingFile, plain | given | {"model": model})

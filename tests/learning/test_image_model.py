@@ -190,6 +190,7 @@ def test_settings_come_back_from_json():
         ({"network": {"name": "unet", "depth": 3}}, ConfigurationError, "known are dropout, norm, width"),
         ({"network": {"name": "unett"}}, UsageError, "there are"),
         ({"network": {}}, ConfigurationError, "name a network"),
+        ({"network": "unet"}, ConfigurationError, "name a network"),
         ({"training": {"epoch": 3}}, ConfigurationError, "known are .*epochs"),
         ({"training": {"precision": "8"}}, ConfigurationError, "a precision is one of auto, 32, bf16, 16"),
         ({"optimiser": {}}, ConfigurationError, "known are"),
@@ -201,9 +202,11 @@ def test_unknown_settings_list_the_known_ones(change, error, words):
         image_model_config(UNET | change)
 
 
-def test_a_figure_that_the_task_has_not_is_refused():
-    config = image_model_config(UNET | {"training": {**UNET["training"], "monitor": "luck"}})
-    with pytest.raises(ConfigurationError, match="map50"):
+@pytest.mark.parametrize("monitor", ["luck", "accuracy", "map50"])
+def test_a_figure_that_the_task_has_not_is_refused(monitor):
+    """A figure of another task would never come, and no epoch would be the best one."""
+    config = image_model_config(UNET | {"training": {**UNET["training"], "monitor": monitor}})
+    with pytest.raises(ConfigurationError, match="one of dice, loss, got"):
         train_image_model(discs(2), [], ("core", "ring"), config, seed=0)
 
 

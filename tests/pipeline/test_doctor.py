@@ -25,7 +25,10 @@ def test_an_altered_model_is_a_failure_with_its_remedy(mined_copy: Any) -> None:
     weights.write_bytes(weights.read_bytes()[:-1] + b"!")
     health, detail = said_of(mined_copy.workspace, "models")
     assert health is Health.FAILED
-    assert "was altered since it was written; restore it or run `echomine learn` again" in detail
+    assert (
+        "was altered since it was written; restore it or run the command again that made it (`echomine learn`,"
+        in detail
+    )
 
 
 def test_a_catalog_that_is_none(mined_copy: Any) -> None:

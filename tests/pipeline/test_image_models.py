@@ -184,6 +184,10 @@ def test_a_toml_file_is_read_and_unknown_keys_list_the_known_ones(tmp_path):
         ({"data": {**TABLES["data"], "colour": 1}}, "known are .*labels"),
         ({"split": {"train": 0.5}}, "known are .*validation"),
         ({"evaluation": {"repeats": 1}}, "10 or more"),
+        ({"evaluation": {"distances": "no"}}, "distances .* true or false, got 'no'"),
+        ({"seed": "x"}, "seed .* a whole number"),
+        ({"data": "folder"}, "table of settings"),
+        ({"name": "../lv"}, "no name for a model"),
     ):
         with pytest.raises(ConfigurationError, match=words):
             training_file(TABLES | change)
