@@ -4,21 +4,32 @@ import json
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from echomine.archive.picture_bytes import read_pixels
-from echomine.archive.training_data import DataConfig, LoadedSet, collected, group_of
+from echomine.archive.training_data import BadSample, DataConfig, LoadedSet, collected, group_of
 from echomine.domain.errors import ItemError, Reason, UsageError
 from echomine.domain.vocabulary import Split
 from echomine.learning.samples import Sample
 from echomine.metrics.boxes import PictureObjects
 
 Row = Mapping[str, Any]
+
+_KEYS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "images": {"id": int | str, "file_name": str},
+        "annotations": {"image_id": int | str},
+        "categories": {"id": int | str, "name": str},
+    }
+)
+"""What the rows of each table must have."""
 
 
 def load_coco(config: DataConfig, folder: Path) -> LoadedSet:
@@ -33,8 +44,17 @@ def load_coco(config: DataConfig, folder: Path) -> LoadedSet:
     by_picture: dict[Any, list[Row]] = defaultdict(list)
     for row in document["annotations"]:
         by_picture[row["image_id"]].append(row)
-    return collected(
+    loaded = collected(
         _reads(document["images"], by_picture, numbers, config, folder), tuple(str(row["name"]) for row in categories)
+    )
+    lost = [_lost(number) for number in by_picture.keys() - {row["id"] for row in document["images"]}]
+    return replace(loaded, problems=(*loaded.problems, *sorted(lost, key=lambda one: one.name)))
+
+
+def _lost(picture: object) -> BadSample:
+    name = f"image_id {picture}"
+    return BadSample(
+        name=name, reason=Reason.BAD_ROW, message=f"annotations are of {name}, which no picture has: correct the file"
     )
 
 
@@ -96,6 +116,10 @@ def _document(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} is no COCO file: it needs images, annotations and categories") from error
     if not all(isinstance(table, list) for table in tables):
         raise UsageError(f"{path} is no COCO file: images, annotations and categories are lists")
+    for table, keys in _KEYS.items():
+        for row in document[table]:
+            if not isinstance(row, dict) or any(not isinstance(row.get(key), kind) for key, kind in keys.items()):
+                raise UsageError(f"{path} is no COCO file: a row of {table} has no proper {' or '.join(keys)}")
     return document
 
 
@@ -129,8 +153,8 @@ def _sample(
     split = Split(row["split"]) if row.get("split") in set(Split) else None
     return [
         Sample(
-            name=path.stem,
-            group=group_of(path.name, config.group, str(row.get("patient") or "")),
+            name=str(PurePosixPath(row["file_name"]).with_suffix("")),
+            group=group_of(row["file_name"], config.group, str(row.get("patient") or "")),
             pixels=pixels,
             target=_objects(path.name, annotations, numbers, size),
             split=split,

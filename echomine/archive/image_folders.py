@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -97,7 +97,7 @@ def _rows(place: Path, config: DataConfig) -> Iterator[Row]:
 def _parsed(table: Path, number: int, line: str) -> Row:
     try:
         row: Row = json.loads(line)
-        _ = row["file_name"]
+        _ = PurePosixPath(row["file_name"])
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"line {number} of {table} is no JSON object with a file_name") from error
     return row
@@ -136,9 +136,9 @@ def _read(
     pixels: Pixels = read_pixels(path)
     if config.physical_grid is not None:
         pixels = resample_bytes(_display(pixels, row), config.physical_grid)
-    stated = str(row.get("patient") or "")
-    group = group_of(path.name, config.group, stated or path.stem)
-    return [Sample(name=path.stem, group=group, pixels=pixels, target=classes.index(name), split=split)]
+    group = group_of(row["file_name"], config.group, str(row.get("patient") or ""))
+    called = str((PurePosixPath(split or "") / row["file_name"]).with_suffix(""))
+    return [Sample(name=called, group=group, pixels=pixels, target=classes.index(name), split=split)]
 
 
 def _display(pixels: Pixels, row: Row) -> SpectralDisplay:

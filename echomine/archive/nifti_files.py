@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ LARGEST_VOXELS = 400_000_000
 SPACING_TOLERANCE = 0.02
 NIFTI_2 = (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c")
 """First bytes of the second version: its header has 540 bytes."""
+LARGEST_SHIFT_VOXELS = 0.5
+"""Farther apart, and the voxels of mask and image no longer pair."""
 _HEADER_BYTES = 544
 _EXTENSION_BYTES = 64 * 1024**2
 
@@ -97,6 +100,45 @@ def write_nifti_mask(path: Path, mask: NDArray[np.uint8], like: NiftiImage) -> N
     written.header.set_qform(like.header.get_qform(), int(like.header["qform_code"]))
     data = written.to_bytes()
     write_bytes(path, gzip.compress(data, mtime=0) if path.name.lower().endswith(".gz") else data)
+
+
+def check_same_grid(mask: NiftiImage, image: NiftiImage, path: Path) -> None:
+    """Refuses a mask whose voxels are not those of its image: by size, or by where its corners lie.
+
+    The affine holds spacing and place; a header's spacing of slices that a tilted gantry shifted differs between tools.
+    Where one of the two files states no place, their spacings alone are compared.
+
+    Args:
+        mask: What was read from ``path``.
+        image: What it is a mask of.
+        path: For messages.
+
+    Raises:
+        ItemError: With what differs.
+    """
+    if mask.values.shape != image.values.shape:
+        raise ItemError(
+            Reason.WRONG_SHAPE,
+            f"{path.name} has shape {mask.values.shape}, its image {image.values.shape}: write it on the image's grid",
+        )
+    axes = min(3, image.values.ndim)
+    ends = itertools.product(*((0.0, size - 1.0) for size in image.values.shape[:axes]))
+    corners = np.array([(*end, *([0.0] * (3 - axes)), 1.0) for end in ends])
+    apart = np.linalg.norm((corners @ (_place(mask, image) - _place(image, mask)).T)[:, :3], axis=1).max()
+    if apart > LARGEST_SHIFT_VOXELS * min(np.linalg.norm(image.affine[:3, :axes], axis=0)):
+        raise ItemError(
+            Reason.BAD_SPACING,
+            f"{path.name} lies on another grid than its image: spacing or affine differ, by {apart:.2f} mm at a "
+            "corner; write it on the image's grid",
+        )
+
+
+def _place(one: NiftiImage, other: NiftiImage) -> NDArray[np.float64]:
+    """The affine of an image, or its spacing alone where one of two states no place."""
+    if all(each.header["qform_code"] or each.header["sform_code"] for each in (one, other)):
+        return one.affine
+    spacing = [*one.spacing_mm, 1.0, 1.0]
+    return np.diag([*spacing[:3], 1.0])
 
 
 def nifti_of(values: NDArray[Any], affine: NDArray[np.float64], spacing_mm: Sequence[float]) -> NiftiImage:

@@ -1,9 +1,10 @@
 """What every reader of training sets shares: settings, patients, bad pictures."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import PurePosixPath
 
 from echomine.domain.errors import ConfigurationError, ItemError, Reason
 from echomine.doppler.display import PhysicalGrid
@@ -31,8 +32,8 @@ class DataConfig:
         labels: Of masks: name of each structure to its value.
         label: Of an image folder with metadata: ``coarse`` for valve and flow of the labels, or a field's name.
         classes: Of an image folder: only pictures of these classes; empty takes all.
-        group: Regular expression whose first group, in the file name, is the patient or case; empty takes what the
-            data set states, else all before the first underscore.
+        group: Regular expression whose first group, in the path of a file below its folder, is the patient or case;
+            empty takes what the data set states, else all of the file name before the first underscore.
         pattern: Only files whose name matches, such as ``*_4CH_*``.
         images, masks: Folders of pictures and masks below the path.
         mask_suffix: What the name of a mask has behind that of its picture.
@@ -97,6 +98,10 @@ class BadSample:
     reason: Reason
     message: str
 
+    def document(self) -> dict[str, str]:
+        """The problem as plain JSON values."""
+        return {"name": self.name, "reason": self.reason.value, "message": self.message}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedSet:
@@ -107,13 +112,13 @@ class LoadedSet:
 
 
 def group_of(name: str, expression: str, stated: str = "") -> str:
-    """The patient or case of a file.
+    """The patient or case of a file, by its path below the folder of the data.
 
     Raises:
         ItemError: ``bad_row`` if the expression does not match the name.
     """
     if not expression:
-        return stated or name.split("_", maxsplit=1)[0]
+        return stated or PurePosixPath(name).name.split("_", maxsplit=1)[0]
     found = re.search(expression, name)
     if found is None or not found.groups():
         raise ItemError(Reason.BAD_ROW, f"data.group {expression!r} finds no patient in the name {name}")
@@ -124,13 +129,23 @@ def collected(names: Iterator[tuple[str, Callable[[], list[Sample]]]], classes: 
     """The samples that could be read, sorted by name, and the problems of the others."""
     samples: list[Sample] = []
     problems: list[BadSample] = []
+    taken: set[str] = set()
     for name, read in names:
         try:
-            samples += read()
+            found = read()
+            _check_new(found, taken)
+            samples += found
         except ItemError as error:
             problems.append(BadSample(name=name, reason=error.reason, message=str(error)))
     ordered = sorted(samples, key=lambda sample: (sample.volume or sample.name, sample.position))
     return LoadedSet(samples=SampleSet(classes=classes, samples=tuple(ordered)), problems=tuple(problems))
+
+
+def _check_new(samples: Sequence[Sample], taken: set[str]) -> None:
+    names = {one.name for one in samples}
+    if names & taken:
+        raise ItemError(Reason.BAD_ROW, f"two pictures are called {min(names & taken)}: rename one or leave it out")
+    taken |= names
 
 
 def pixel_spacing(config: DataConfig) -> tuple[float, float] | None:

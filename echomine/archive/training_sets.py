@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from echomine.archive.coco_files import load_coco
 from echomine.archive.image_folders import load_image_folder
-from echomine.archive.nifti_files import NiftiImage, is_nifti, read_nifti
+from echomine.archive.nifti_files import NiftiImage, check_same_grid, is_nifti, read_nifti
 from echomine.archive.picture_bytes import read_label_values, read_pixels
 from echomine.archive.training_data import (
     PICTURE_SUFFIXES,
@@ -31,7 +31,6 @@ from echomine.domain.errors import ItemError, Reason, UsageError
 from echomine.learning.samples import Sample, check_label_map, check_pixels
 
 MASK_SUFFIX = "_gt"
-_ALIKE_MM = 1e-3
 _NO_SCALE = ((None, None), (1.0, 0.0))
 
 
@@ -86,17 +85,26 @@ def _masked_picture(path: Path, config: DataConfig, folder: Path) -> list[Sample
 
 def _load_nifti(config: DataConfig, folder: Path) -> LoadedSet:
     paths = sorted(path for path in folder.rglob("*") if _fits(path, config, (".nii", ".gz")) and is_nifti(path))
-    images = [path for path in paths if not nifti_stem(path).endswith(config.mask_suffix or MASK_SUFFIX)]
-    return collected(((path.name, partial(nifti_samples, path, config)) for path in images), tuple(config.labels))
+    images = [path for path in paths if not is_mask(path, config)]
+    named = ((path.relative_to(folder).as_posix(), path) for path in images)
+    return collected(
+        ((name, partial(nifti_samples, path, config, name=name)) for name, path in named), tuple(config.labels)
+    )
 
 
-def nifti_samples(path: Path, config: DataConfig, *, with_mask: bool = True) -> list[Sample]:
+def nifti_samples(path: Path, config: DataConfig, *, name: str, with_mask: bool = True) -> list[Sample]:
     """The slices of a volume along its third axis, rows along its second.
+
+    Args:
+        path: The file.
+        config: How the data set is read.
+        name: Path of the file below the folder of the data: its samples are called by it.
+        with_mask: Whether the mask beside it is read.
 
     Raises:
         ItemError: If image or mask cannot be read or do not fit each other, or the spacing is not stated.
     """
-    stem, image = nifti_stem(path), read_volume(path)
+    stem, image = nifti_stem(name), read_volume(path)
     masks = _masks_of(path, image, config) if with_mask else None
     spacing = image.spacing_mm
     slices = as_slices(image)
@@ -104,7 +112,7 @@ def nifti_samples(path: Path, config: DataConfig, *, with_mask: bool = True) -> 
     return [
         Sample(
             name=stem if len(slices) == 1 else f"{stem}_{position:03d}",
-            group=group_of(path.name, config.group),
+            group=group_of(name, config.group),
             pixels=check_pixels(path.name, np.ascontiguousarray(pixels, dtype=kind)[None]),
             target=None
             if masks is None
@@ -123,9 +131,20 @@ def _holds_bytes(image: NiftiImage) -> bool:
     return bool(image.header.get_data_dtype() == np.uint8 and image.header.get_slope_inter() in _NO_SCALE)
 
 
-def nifti_stem(path: Path) -> str:
+def is_mask(path: Path, config: DataConfig) -> bool:
+    """Whether a volume is the mask of another, by its name."""
+    return nifti_stem(path.name).endswith(config.mask_suffix or MASK_SUFFIX)
+
+
+def pictures_of(folder: Path, config: DataConfig) -> Path:
+    """Where the pictures of a folder lie: beside a folder of masks or a COCO file, in a folder of their own."""
+    has_own = config.kind in {DataKind.MASK_FOLDER, DataKind.COCO} and (folder / config.images).is_dir()
+    return folder / config.images if has_own else folder
+
+
+def nifti_stem(name: str) -> str:
     """The name without its ending."""
-    return path.name.removesuffix(".gz").removesuffix(".nii")
+    return name.removesuffix(".gz").removesuffix(".nii")
 
 
 def as_slices(image: NiftiImage) -> NDArray[np.float32]:
@@ -162,23 +181,12 @@ def read_volume(path: Path) -> NiftiImage:
 
 
 def _masks_of(path: Path, image: NiftiImage, config: DataConfig) -> NDArray[np.float32]:
-    stem = nifti_stem(path)
+    stem = nifti_stem(path.name)
     beside = path.with_name(path.name.replace(stem, f"{stem}{config.mask_suffix or MASK_SUFFIX}"))
     if not beside.exists():
         raise ItemError(Reason.BAD_TARGET, f"{path.name} has no mask {beside.name}: add it")
     mask = read_volume(beside)
-    if image.values.shape != mask.values.shape:
-        raise ItemError(
-            Reason.BAD_TARGET,
-            f"image and mask of {path.name} have {image.values.shape} and {mask.values.shape} voxels: they must be of "
-            "one size",
-        )
-    if not np.allclose(image.spacing_mm, mask.spacing_mm, atol=_ALIKE_MM):
-        raise ItemError(
-            Reason.BAD_TARGET,
-            f"image and mask of {path.name} have spacings {image.spacing_mm} and {mask.spacing_mm} mm: correct the "
-            "header of one",
-        )
+    check_same_grid(mask, image, beside)
     return as_slices(mask)
 
 

@@ -23,6 +23,15 @@ class DrawnName(StrEnum):
     BEATS = "beats"
 
 
+class PartName(StrEnum):
+    """What a model is judged on."""
+
+    TRAIN = Split.TRAIN
+    VALIDATION = Split.VALIDATION
+    TEST = Split.TEST
+    ALL = "all"
+
+
 models_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(models_app, name="models")
 
@@ -62,7 +71,7 @@ def train(
 def evaluate(
     config: ConfigOption,
     data: DataOption = None,
-    part: Annotated[Split, typer.Option(help="Part of the data.")] = Split.TEST,
+    part: Annotated[PartName, typer.Option(help="Part of the data; all for data of elsewhere.")] = PartName.TEST,
     onnx: OnnxOption = False,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     as_json: JsonOption = False,
@@ -73,12 +82,21 @@ def evaluate(
     from echomine.pipeline.training_file import read_training_file
 
     file = read_training_file(config)
-    scores = run(workspace, file, data=data, part=part, onnx=onnx)
+    chosen = None if part is PartName.ALL else Split(part.value)
+    result = run(workspace, file, data=data, part=chosen, onnx=onnx)
+    if result.known_patients and chosen in (None, Split.TEST):
+        stderr().print(
+            f"Note: the model was trained with {result.known_patients} of these patients: split or data are others "
+            "than then, and the figures are too good",
+            highlight=False,
+        )
     if as_json:
-        return print_json(scores.document())
-    title = f"{file.name}: {scores.items} pictures or volumes of {scores.groups} patients"
-    print_table(title, ("figure", "value (95 %)"), figure_rows(scores.figures))
-    return None
+        print_json(result.document())
+    else:
+        title = f"{file.name}: {result.scores.items} pictures or volumes of {result.scores.groups} patients"
+        print_table(title, ("figure", "value (95 %)"), figure_rows(result.scores.figures))
+        _print_left_out(result.problems)
+    finish(len(result.problems))
 
 
 @models_app.command()

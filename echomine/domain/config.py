@@ -1,6 +1,7 @@
 """Settings: frozen keyword-only dataclasses, built from plain mappings with unknown keys refused."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -54,19 +55,24 @@ def config_to_dict(config: object) -> dict[str, Any]:
 
 def _is_of(value: object, hint: Any) -> bool:  # noqa: ANN401 - a type as the annotations have it
     """Whether a value read from a file can be that of a field; classes beyond plain ones see to it themselves."""
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin in (Union, UnionType):
-        return any(_is_of(value, one) for one in inner)
-    if hint in (bool, str, NoneType):
-        return isinstance(value, hint)
-    if hint in (int, float):
-        wanted = int if hint is int else (int, float)
-        return isinstance(value, wanted) and not isinstance(value, bool) and value == value  # NaN is no number
-    if origin is tuple:
-        return isinstance(value, tuple | list) and _are_of(value, inner)
-    if origin is not None and issubclass(origin, Mapping):
-        return isinstance(value, Mapping) and all(_is_of(one, inner[1]) for one in value.values())
-    return True
+    kind, inner = get_origin(hint) or hint, get_args(hint)
+    fits = True
+    if kind in (Union, UnionType):
+        fits = any(_is_of(value, one) for one in inner)
+    elif kind in (bool, str, NoneType):
+        fits = isinstance(value, kind)
+    elif kind in (int, float):
+        fits = _is_number(value) and (kind is float or isinstance(value, int))
+    elif kind is tuple:
+        fits = isinstance(value, tuple | list) and _are_of(value, inner)
+    elif kind is Mapping:
+        fits = isinstance(value, Mapping) and all(_is_of(one, inner[1]) for one in value.values())
+    return fits
+
+
+def _is_number(value: object) -> bool:
+    is_nan = isinstance(value, float) and math.isnan(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and not is_nan
 
 
 def _are_of(values: Sequence[object], hints: tuple[Any, ...]) -> bool:
@@ -76,13 +82,14 @@ def _are_of(values: Sequence[object], hints: tuple[Any, ...]) -> bool:
 
 
 def _words(hint: Any) -> str:  # noqa: ANN401 - as above
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin in (Union, UnionType):
-        return " or ".join(_words(one) for one in inner)
-    if origin is tuple and inner[-1] is ...:
-        return f"a list, each {_words(inner[0])}"
-    if origin is tuple:
-        return f"a list of {len(inner)}: {', '.join(_words(one) for one in inner)}"
-    if origin is not None and issubclass(origin, Mapping):
-        return f"a table, each value {_words(inner[1])}"
-    return _WORDS.get(hint, str(getattr(hint, "__name__", hint)))
+    kind, inner = get_origin(hint) or hint, get_args(hint)
+    words = _WORDS.get(kind, str(getattr(kind, "__name__", kind)))
+    if kind in (Union, UnionType):
+        words = " or ".join(_words(one) for one in inner)
+    elif kind is tuple and inner[-1] is ...:
+        words = f"a list, each {_words(inner[0])}"
+    elif kind is tuple:
+        words = f"a list of {len(inner)}: {', '.join(_words(one) for one in inner)}"
+    elif kind is Mapping:
+        words = f"a table, each value {_words(inner[1])}"
+    return words

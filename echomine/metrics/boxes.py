@@ -80,7 +80,9 @@ def detection_scores(
     objects = sum(len(picture.boxes) for picture in truth)
     if not objects or not any(len(picture.boxes) for picture in found):
         nothing = 0.0 if objects else float("nan")
-        return _scores(nothing, nothing, nothing, [nothing] * len(classes), classes, truth)
+        shown = {int(number) for picture in truth for number in picture.classes}
+        by_class = [0.0 if number in shown else float("nan") for number in range(1, len(classes) + 1)]
+        return _scores(nothing, nothing, nothing, by_class, classes, truth)
     evaluation = _evaluated(truth, found, len(classes), by_mask=by_mask)
     stats = [_or_nan(float(value)) for value in evaluation.stats]
     at_50 = evaluation.eval["precision"][0, :, :, 0, -1]  # (recalls, classes) for all sizes, most detections

@@ -46,6 +46,8 @@ def bootstrap_by_group(
 ) -> Estimate:
     """A figure with its percentile interval, whole groups (patients) drawn with replacement.
 
+    One group alone says nothing of how groups differ: its figure has no interval (NaN).
+
     Args:
         statistic: The figure of the rows at the given positions; NaN where it has none.
         groups: N names of the group of each row.
@@ -59,6 +61,8 @@ def bootstrap_by_group(
     if not groups:
         raise MeasurementError("a bootstrap needs at least one row, got none")
     names, member = np.unique(np.array(groups), return_inverse=True)
+    if len(names) == 1:
+        return Estimate(value=statistic(np.arange(len(groups))), low=float("nan"), high=float("nan"))
     rows = [np.flatnonzero(member == at) for at in range(len(names))]
     draws = rng.integers(len(names), size=(repeats, len(names)))
     values = np.array([statistic(np.concatenate([rows[at] for at in draw])) for draw in draws])

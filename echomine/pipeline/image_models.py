@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from echomine.pipeline.overlays import box_overlay, contact_sheet, mask_overlay
 from echomine.pipeline.progress import SILENT, Progress, steps_of
 from echomine.pipeline.training_file import TrainingFile, artifact_kind
 
-ONNX = "model.onnx"
+ONNX, KNOWN_PATIENTS = "model.onnx", "known_patients.json"
 REPORTS = "image_models"
 _SHOWN = 16
 
@@ -63,15 +63,35 @@ class TrainedModel:
             "minutes": round(self.minutes, 2),
             "scores": self.scores.document() if self.scores else None,
             "folder": str(self.folder),
-            "problems": [
-                {"name": one.name, "reason": one.reason.value, "message": one.message} for one in self.problems
-            ],
+            "problems": [one.document() for one in self.problems],
             "notes": list(self.notes),
         }
 
     def rows(self) -> list[tuple[str, str]]:
         """Rows of a table."""
         return figure_rows(self.scores.figures) if self.scores else []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """How a trained model was judged.
+
+    Attributes:
+        scores: Its figures.
+        problems: Pictures that were left out.
+        known_patients: Patients of the judged part that the model was learnt from, or that chose its epoch.
+    """
+
+    scores: ModelScores
+    problems: tuple[BadSample, ...]
+    known_patients: int
+
+    def document(self) -> dict[str, Any]:
+        """The result as plain JSON values."""
+        return self.scores.document() | {
+            "known_patients": self.known_patients,
+            "problems": [one.document() for one in self.problems],
+        }
 
 
 def train(
@@ -104,7 +124,9 @@ def train(
     minutes = (time.monotonic() - start) / 60
     scores = judge(model, parts[Split.TEST], file.evaluation) if parts[Split.TEST] else None
     onnx, notes = _onnx_of(model)
-    generation = _write(workspace, file, model, onnx, scores, minutes)
+    known = {KNOWN_PATIENTS: json.dumps(_groups(parts[Split.TRAIN], parts[Split.VALIDATION])).encode()}
+    files = model.to_files() | known | ({ONNX: onnx} if onnx else {})
+    generation = _write(workspace, file, files, scores, minutes)
     facts = TrainingFacts(
         parts={part.value: (len(rows), len({row.group for row in rows})) for part, rows in parts.items()},
         minutes=minutes,
@@ -124,22 +146,48 @@ def train(
 
 
 def evaluate(
-    workspace: Path, file: TrainingFile, *, data: Path | None = None, part: Split = Split.TEST, onnx: bool = False
-) -> ModelScores:
-    """The scores of the model of that name on a part of the data.
+    workspace: Path,
+    file: TrainingFile,
+    *,
+    data: Path | None = None,
+    part: Split | None = Split.TEST,
+    onnx: bool = False,
+) -> Evaluation:
+    """The scores of the model of that name on a part of the data, or on all of them.
+
+    Args:
+        workspace: Directory of the workspace.
+        file: Settings; its data, split and evaluation are used.
+        data: Folder of the data instead of the file's.
+        part: Which part of the split; None judges on every picture, as for another clinic's data.
+        onnx: Whether onnxruntime answers instead of torch.
 
     Raises:
         ArtifactError: If there is no such model, or it was trained for other classes.
-        UsageError: If the part holds no picture.
+        UsageError: If the data are missing, or the part holds no picture.
     """
     model, runtime = load_model(workspace, file.name, onnx=onnx)
-    loaded, parts = _loaded(file, data)
-    if loaded.samples.classes != model.classes:
+    loaded = load_training_set(file.data, file.folder(data))
+    chosen = loaded.samples.samples if part is None else _parts(loaded, file)[part]
+    samples = _with_classes_of(model, chosen, loaded.samples.classes, file.name)
+    known = _known_groups(workspace, file.name) & set(_groups(samples))
+    scores = judge(model, samples, file.evaluation, runtime)
+    return Evaluation(scores=scores, problems=loaded.problems, known_patients=len(known))
+
+
+def _with_classes_of(
+    model: ImageModel, samples: Sequence[Sample], classes: Sequence[str], name: str
+) -> Sequence[Sample]:
+    """Samples with the class numbers of the model; a data set of pictures need not show all of its classes."""
+    if tuple(classes) == model.classes:
+        return samples
+    if model.task is not Task.CLASSIFICATION or not set(classes) <= set(model.classes):
         raise ArtifactError(
-            f"model {file.name} was trained for {', '.join(model.classes)}, the data show "
-            f"{', '.join(loaded.samples.classes)}: train it on these data"
+            f"model {name} was trained for {', '.join(model.classes)}, the data show {', '.join(classes)}: train it on "
+            "these data"
         )
-    return judge(model, parts[part], file.evaluation, runtime)
+    numbers = [model.classes.index(one) for one in classes]
+    return [replace(one, target=numbers[one.target]) for one in samples if isinstance(one.target, int)]
 
 
 def load_model(workspace: Path, name: str, *, onnx: bool = False) -> tuple[ImageModel, Runtime | None]:
@@ -148,17 +196,30 @@ def load_model(workspace: Path, name: str, *, onnx: bool = False) -> tuple[Image
     Raises:
         ArtifactError: If there is no such model, or it has no ONNX file.
     """
-    store = Workspace.artifacts_of(workspace)
-    if store.current(artifact_kind(name)) is None:
-        there = ", ".join(model_names(store)) or "none"
-        raise ArtifactError(f"there is no image model {name} in {workspace}, there are {there}; train it first")
-    generation = store.load(artifact_kind(name))
+    generation = _generation(workspace, name)
     model = ImageModel.from_files(generation.files)
     if not onnx:
         return model, None
     if ONNX not in generation.files:
         raise ArtifactError(f"model {name} has no ONNX file: boxes and some networks run in torch only")
     return model, OnnxNetwork(generation.files[ONNX])
+
+
+def _generation(workspace: Path, name: str) -> Generation:
+    store = Workspace.artifacts_of(workspace)
+    if store.current(artifact_kind(name)) is None:
+        there = ", ".join(model_names(store)) or "none"
+        raise ArtifactError(f"there is no image model {name} in {workspace}, there are {there}; train it first")
+    return store.load(artifact_kind(name))
+
+
+def _known_groups(workspace: Path, name: str) -> set[str]:
+    """Patients that a model has seen; none where it does not say."""
+    return set(json.loads(_generation(workspace, name).files.get(KNOWN_PATIENTS, b"[]")))
+
+
+def _groups(*parts: Sequence[Sample]) -> list[str]:
+    return sorted({sample.group for part in parts for sample in part})
 
 
 def model_names(store: ArtifactStore) -> tuple[str, ...]:
@@ -169,12 +230,17 @@ def model_names(store: ArtifactStore) -> tuple[str, ...]:
 
 def _loaded(file: TrainingFile, data: Path | None) -> tuple[LoadedSet, dict[Split, list[Sample]]]:
     loaded = load_training_set(file.data, file.folder(data))
+    parts = _parts(loaded, file)
+    _check_fit(file, loaded)
+    return loaded, parts
+
+
+def _parts(loaded: LoadedSet, file: TrainingFile) -> dict[Split, list[Sample]]:
     chosen = parts_of(loaded.samples, file.split)
     parts: dict[Split, list[Sample]] = {part: [] for part in Split}
     for sample in loaded.samples.samples:
         parts[chosen[sample.name]].append(sample)
-    _check_fit(file, loaded)
-    return loaded, parts
+    return parts
 
 
 def _check_fit(file: TrainingFile, loaded: LoadedSet) -> None:
@@ -226,19 +292,13 @@ def _onnx_of(model: ImageModel) -> tuple[bytes | None, tuple[str, ...]]:
 
 
 def _write(
-    workspace: Path,
-    file: TrainingFile,
-    model: ImageModel,
-    onnx: bytes | None,
-    scores: ModelScores | None,
-    minutes: float,
+    workspace: Path, file: TrainingFile, files: Mapping[str, bytes], scores: ModelScores | None, minutes: float
 ) -> Generation:
-    files = model.to_files() | ({ONNX: onnx} if onnx else {})
     figures = {name: one.value for name, one in scores.figures.items() if one.value == one.value} if scores else {}
     return Workspace.artifacts_of(workspace).write(
         file.kind,
         files,
-        config=json.loads(json.dumps(config_document(model.config))),
+        config=json.loads(json.dumps(config_document(file.model))),
         seeds={"seed": file.seed, "split": file.split.seed},
         metrics={"minutes": round(minutes, 2), **figures},
     )

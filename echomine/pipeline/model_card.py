@@ -8,7 +8,7 @@ from typing import Any
 
 from echomine.archive.data_card import RESEARCH_ONLY
 from echomine.learning.image_model import ImageModel, config_document
-from echomine.learning.training import Figures
+from echomine.learning.training import Figures, TrainingSummary
 from echomine.metrics.intervals import Estimate
 from echomine.models.registry import NETWORKS
 from echomine.pipeline.model_scores import ModelScores
@@ -56,7 +56,7 @@ def model_card(file: TrainingFile, model: ImageModel, scores: ModelScores | None
             f"{facts.left_out} picture(s) could not be read and were left out.",
             "## Training",
             f"{summary.epochs} epochs in {facts.minutes:.1f} minutes on {facts.device}, seed {file.seed}; the weights "
-            f"are those of epoch {summary.best_epoch}, chosen on the validation part.",
+            f"are those of {_epoch_words(summary)}.",
             "![learning curve](learning_curve.png)",
             _table(("setting", "value"), list(_settings(config_document(model.config)))),
             "## Figures on the test part",
@@ -110,12 +110,24 @@ def _figures(scores: ModelScores | None) -> str:
     if scores is None:
         return "There was no test part."
     rows = [(name, words) for name, words in figure_rows(scores.figures)]
-    counts = [(name, str(value)) for name, value in scores.counts.items() if name != "confusion"]
+    counts = [(name, _count_words(value)) for name, value in scores.counts.items() if name != "confusion"]
     return (
         f"{scores.items} pictures or volumes of {scores.groups} patients; 95 % bootstrap intervals over patients.\n\n"
         + _table(("figure", "value"), rows)
         + ("\n\n" + _table(("counted", ""), counts) if counts else "")
     )
+
+
+def _epoch_words(summary: TrainingSummary) -> str:
+    if summary.validation_figure is None:
+        return f"the last epoch, {summary.best_epoch}"
+    return f"epoch {summary.best_epoch}, chosen on the validation part"
+
+
+def _count_words(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in value.items())
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def _settings(document: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

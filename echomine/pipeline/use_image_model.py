@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,15 @@ from echomine.archive.nifti_files import is_nifti, write_nifti_mask
 from echomine.archive.picture_bytes import read_pixels
 from echomine.archive.tables import csv_bytes
 from echomine.archive.training_data import PICTURE_SUFFIXES, BadSample, DataConfig, pixel_spacing
-from echomine.archive.training_sets import from_slices, nifti_samples, nifti_stem, read_volume
-from echomine.domain.errors import ItemError, UsageError
+from echomine.archive.training_sets import (
+    from_slices,
+    is_mask,
+    nifti_samples,
+    nifti_stem,
+    pictures_of,
+    read_volume,
+)
+from echomine.domain.errors import ItemError, Reason, UsageError
 from echomine.learning.image_model import ImageModel, Runtime
 from echomine.learning.samples import LabelMap, Sample
 from echomine.models.entries import Task
@@ -35,7 +42,7 @@ class PredictionRequest:
         model: Name of the model in the workspace.
         sources: Files or folders of pictures and NIfTI volumes.
         out: Folder to write; it may be there.
-        data: How files are read; only spacing and physical grid matter.
+        data: The model's data settings: spacing of pictures, and what files of its kind are masks, not pictures.
         onnx: Whether onnxruntime answers instead of torch.
         overlays: Whether pictures with the answer are drawn.
     """
@@ -67,31 +74,34 @@ class Predictions:
         return {
             "predictions": list(self.rows),
             "out": str(self.out),
-            "problems": [
-                {"name": one.name, "reason": one.reason.value, "message": one.message} for one in self.problems
-            ],
+            "problems": [one.document() for one in self.problems],
         }
 
 
 def predict(workspace: Path, request: PredictionRequest, progress: Progress = SILENT) -> Predictions:
     """The answers of a model about files; a bad file is listed and left out.
 
+    In folders the masks of a data set and what earlier predictions wrote to ``out`` are passed over. Answers are called
+    as the file, below the folder that was named.
+
     Raises:
         ArtifactError: If there is no such model.
         UsageError: If no source is a picture or volume.
     """
     model, runtime = load_model(workspace, request.model, onnx=request.onnx)
-    paths = list(dict.fromkeys(path for source in request.sources for path in _files(source)))
-    if not paths:
+    asked = list(dict.fromkeys(one for source in request.sources for one in _files(source, request)))
+    if not asked:
         raise UsageError("no source is a picture (.png, .jpg) or a NIfTI volume (.nii, .nii.gz)")
     answers: list[_Answer] = []
     problems: list[BadSample] = []
-    with progress.stage(f"Predict with {request.model}", len(paths)) as advance:
-        for path in paths:
+    taken: set[str] = set()
+    with progress.stage(f"Predict with {request.model}", len(asked)) as advance:
+        for one in asked:
             try:
-                answers.append(_answer(model, runtime, path, request))
+                _check_free_name(one, taken)
+                answers.append(_answer(model, runtime, one, request))
             except ItemError as error:
-                problems.append(BadSample(name=path.name, reason=error.reason, message=str(error)))
+                problems.append(BadSample(name=one.name, reason=error.reason, message=str(error)))
             advance(1)
     rows = [answer.row for answer in answers]
     write_bytes(request.out / PREDICTIONS_CSV, csv_bytes(rows))
@@ -108,54 +118,86 @@ class _Answer:
     objects: Any = None
 
 
-def _files(source: Path) -> Iterator[Path]:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A file and its name: the path below the folder that was named, or the file name."""
+
+    path: Path
+    name: str
+
+    @property
+    def stem(self) -> str:
+        """The name without its ending; what is written about it is called so."""
+        return nifti_stem(self.name) if is_nifti(self.path) else str(PurePosixPath(self.name).with_suffix(""))
+
+
+def _files(source: Path, request: PredictionRequest) -> Iterator[_Asked]:
     if source.is_file():
-        yield source
+        yield _Asked(source, source.name)
     elif source.is_dir():
-        for path in sorted(source.rglob("*")):
-            if path.suffix.lower() in PICTURE_SUFFIXES or is_nifti(path):
-                yield path
+        folder = pictures_of(source, request.data)
+        written = request.out.resolve()
+        for path in sorted(folder.rglob("*")):
+            is_scan = path.suffix.lower() in PICTURE_SUFFIXES or (is_nifti(path) and not is_mask(path, request.data))
+            if is_scan and not path.resolve().is_relative_to(written):
+                yield _Asked(path, path.relative_to(folder).as_posix())
     else:
         raise UsageError(f"there is no {source}")
 
 
-def _answer(model: ImageModel, runtime: Runtime | None, path: Path, request: PredictionRequest) -> _Answer:
-    samples = _samples(path, request.data)
+def _check_free_name(asked: _Asked, taken: set[str]) -> None:
+    if asked.stem in taken:
+        raise ItemError(
+            Reason.BAD_ROW,
+            f"the answer about {asked.path} would be written over that about another {asked.stem}: rename one, or name "
+            "the folder that both are in",
+        )
+    taken.add(asked.stem)
+
+
+def _answer(model: ImageModel, runtime: Runtime | None, asked: _Asked, request: PredictionRequest) -> _Answer:
+    samples = _samples(asked, request.data)
     if model.task is Task.CLASSIFICATION:
-        return _classified(model, runtime, path, samples)
+        return _classified(model, runtime, asked, samples)
     if model.task is Task.SEGMENTATION:
-        return _segmented(model, runtime, path, samples, request)
-    return _detected(model, path, samples[0], request)
+        return _segmented(model, runtime, asked, samples, request)
+    if len(samples) > 1:
+        raise ItemError(
+            Reason.WRONG_SHAPE,
+            f"{asked.name} has {len(samples)} slices, and objects are found in one picture: write each as a picture",
+        )
+    return _detected(model, asked, samples[0], request)
 
 
-def _samples(path: Path, data: DataConfig) -> list[Sample]:
-    if is_nifti(path):
-        return nifti_samples(path, data, with_mask=False)
-    return [Sample(name=path.stem, group=path.stem, pixels=read_pixels(path), spacing_mm=pixel_spacing(data))]
+def _samples(asked: _Asked, data: DataConfig) -> list[Sample]:
+    if is_nifti(asked.path):
+        return nifti_samples(asked.path, data, name=asked.name, with_mask=False)
+    pixels = read_pixels(asked.path)
+    return [Sample(name=asked.stem, group=asked.stem, pixels=pixels, spacing_mm=pixel_spacing(data))]
 
 
-def _classified(model: ImageModel, runtime: Runtime | None, path: Path, samples: Sequence[Sample]) -> _Answer:
+def _classified(model: ImageModel, runtime: Runtime | None, asked: _Asked, samples: Sequence[Sample]) -> _Answer:
     given = model.probabilities(samples, runtime).mean(axis=0)
     best = int(given.argmax())
     each = {f"p_{name}": round(float(value), 6) for name, value in zip(model.classes, given, strict=True)}
     return _Answer(
-        {"name": path.name, "class": model.classes[best], "probability": round(float(given[best]), 6), **each}
+        {"name": asked.name, "class": model.classes[best], "probability": round(float(given[best]), 6), **each}
     )
 
 
 def _segmented(
-    model: ImageModel, runtime: Runtime | None, path: Path, samples: Sequence[Sample], request: PredictionRequest
+    model: ImageModel, runtime: Runtime | None, asked: _Asked, samples: Sequence[Sample], request: PredictionRequest
 ) -> _Answer:
     labels = np.stack(list(model.label_maps(samples, runtime)))
-    if is_nifti(path):
-        like = read_volume(path)
-        write_nifti_mask(request.out / "masks" / f"{nifti_stem(path)}.nii.gz", from_slices(labels, like), like)
+    if is_nifti(asked.path):
+        like = read_volume(asked.path)
+        write_nifti_mask(request.out / "masks" / f"{asked.stem}.nii.gz", from_slices(labels, like), like)
     else:
-        write_bytes(request.out / "masks" / f"{path.stem}.png", png_of(labels[0]))
+        write_bytes(request.out / "masks" / f"{asked.stem}.png", png_of(labels[0]))
     if request.overlays:
         for sample, one in _with_structures(samples, labels):
             write_bytes(request.out / "overlays" / f"{sample.name}.png", mask_overlay(sample.pixels, one))
-    return _Answer({"name": path.name, **_sizes(model, samples[0], labels)})
+    return _Answer({"name": asked.name, **_sizes(model, samples[0], labels)})
 
 
 def _with_structures(samples: Sequence[Sample], labels: Iterable[LabelMap]) -> Iterator[tuple[Sample, LabelMap]]:
@@ -177,10 +219,10 @@ def _sizes(model: ImageModel, first: Sample, labels: LabelMap) -> dict[str, Any]
     return row
 
 
-def _detected(model: ImageModel, path: Path, sample: Sample, request: PredictionRequest) -> _Answer:
+def _detected(model: ImageModel, asked: _Asked, sample: Sample, request: PredictionRequest) -> _Answer:
     objects = next(model.objects([sample]))
     if request.overlays:
         drawn = box_overlay(sample.pixels, objects, model.classes)
-        write_bytes(request.out / "overlays" / f"{path.stem}.png", drawn)
+        write_bytes(request.out / "overlays" / f"{asked.stem}.png", drawn)
     counts = {name: int((objects.classes == number).sum()) for number, name in enumerate(model.classes, start=1)}
-    return _Answer({"name": path.name, "objects": len(objects.boxes), **counts}, objects)
+    return _Answer({"name": asked.name, "objects": len(objects.boxes), **counts}, objects)

@@ -123,8 +123,8 @@ def test_nifti_volumes_become_slices_with_spacing(tmp_path):
     [
         ({"spacing": (0.0, 1.0, 1.0)}, {}, Reason.BAD_SPACING, "spacing"),
         ({"spacing": (1.0, 1.0, 1.0), "unit": "unknown"}, {}, Reason.BAD_SPACING, "programs that know none"),
-        ({}, {"spacing": (1.5, 0.6, 8.0)}, Reason.BAD_TARGET, "spacings"),
-        ({}, {"values": np.zeros((6, 5, 4), dtype=np.uint8)}, Reason.BAD_TARGET, "one size"),
+        ({}, {"spacing": (1.5, 0.7, 8.0)}, Reason.BAD_SPACING, "spacing or affine differ, by 0.80 mm"),
+        ({}, {"values": np.zeros((6, 5, 4), dtype=np.uint8)}, Reason.WRONG_SHAPE, "its image (6, 5, 3)"),
         ({}, {"values": np.full((6, 5, 3), 2, dtype=np.uint8)}, Reason.BAD_TARGET, "unknown value"),
         ({"values": np.full((6, 5, 3), np.nan, dtype=np.float32)}, {}, Reason.UNDECODABLE, "no numbers"),
         ({"values": np.zeros((6, 5, 3, 2), dtype=np.float32)}, {}, Reason.WRONG_SHAPE, "dimensions"),
@@ -143,6 +143,20 @@ def test_nifti_pairs_that_do_not_fit_are_listed(tmp_path, image, mask, reason, w
     assert [problem.reason for problem in loaded.problems] == [reason]
     assert words in loaded.problems[0].message
     assert {one.group for one in loaded.samples.samples} == {"good"}
+
+
+def test_a_mask_that_lies_mirrored_in_space_is_no_mask_of_its_image(tmp_path):
+    """Same size and spacing, columns counted from the other side: voxel by voxel it would mark the wrong places."""
+    volume = np.ones((6, 5, 3), dtype=np.float32)
+    for name in ("good_a", "bad_a"):
+        write_nifti(tmp_path / f"{name}.nii.gz", volume)
+        write_nifti(tmp_path / f"{name}_gt.nii.gz", volume.astype(np.uint8))
+    affine = np.diag([-1.5, 0.5, 8.0, 1.0])
+    affine[0, 3] = 1.5 * 5
+    nibabel.save(nibabel.Nifti1Image(volume.astype(np.uint8), affine), tmp_path / "bad_a_gt.nii.gz")
+    loaded = load_training_set(DataConfig(**NIFTI), tmp_path)
+    assert [(one.name, one.reason) for one in loaded.problems] == [("bad_a.nii.gz", Reason.BAD_SPACING)]
+    assert "another grid" in loaded.problems[0].message
 
 
 def image_without_codes(
@@ -240,6 +254,41 @@ def test_folders_named_by_class(tmp_path):
 def label(valve: str, disease: str, severity: str, **more: object) -> dict[str, object]:
     plain = {"severity_low": severity, "severity_high": severity, "assertion": "present", "confidence": 0.9}
     return {"valve": valve, "disease": disease, "abstained": False, **plain, **more}
+
+
+def test_pictures_of_one_name_in_two_folders_are_two(tmp_path):
+    """The name decides the part of the split: two of one name would fall into one part, whoever's they are."""
+    for folder in ("aortic", "mitral"):
+        write_png(tmp_path / folder / "p1_a.png", np.zeros((20, 30)))
+    loaded = load_training_set(DataConfig(kind="image_folder", path="", group="^([a-z]+)/"), tmp_path)
+    assert [(one.name, one.group) for one in loaded.samples.samples] == [
+        ("aortic/p1_a", "aortic"),
+        ("mitral/p1_a", "mitral"),
+    ]
+    plain = load_training_set(DataConfig(kind="image_folder", path=""), tmp_path)
+    assert {one.group for one in plain.samples.samples} == {"p1"}
+
+
+def test_volumes_of_one_name_in_two_folders_are_two(tmp_path):
+    for folder in ("p1", "p2"):
+        write_nifti(tmp_path / folder / "ED.nii.gz", np.ones((6, 5, 2), dtype=np.float32))
+        write_nifti(tmp_path / folder / "ED_gt.nii.gz", np.zeros((6, 5, 2), dtype=np.uint8))
+    loaded = load_training_set(DataConfig(**NIFTI, group="^([^/]+)/"), tmp_path)
+    assert [(one.volume, one.group) for one in loaded.samples.samples] == [
+        ("p1/ED", "p1"),
+        ("p1/ED", "p1"),
+        ("p2/ED", "p2"),
+        ("p2/ED", "p2"),
+    ]
+
+
+def test_two_pictures_of_one_name_are_told(tmp_path):
+    folder = mask_folder(tmp_path)
+    write_png(folder / "images" / "p1_a.jpg", np.zeros((20, 30)))
+    loaded = load_training_set(DataConfig(**MASKS), folder)
+    assert [(one.reason, one.message) for one in loaded.problems] == [
+        (Reason.BAD_ROW, "two pictures are called p1_a: rename one or leave it out")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,9 @@ def test_masks_overlap_by_their_own_area():
 def test_nothing_found_is_zero_and_nothing_to_find_has_no_score():
     assert detection_scores(TRUTH, [objects(), objects()], ["a", "b"]).map50 == 0
     assert np.isnan(detection_scores([objects()], [objects()], ["a"]).map50)
+    of_three = detection_scores(TRUTH, [objects(), objects()], ["a", "b", "c"]).by_class
+    assert (of_three["a"], of_three["b"]) == (0, 0)
+    assert np.isnan(of_three["c"]), "no picture shows it"
 
 
 def test_torchmetrics_agrees():

@@ -52,6 +52,14 @@ def test_rows_of_one_patient_count_as_one():
     assert (wide.high - wide.low) / (narrow.high - narrow.low) == pytest.approx(10**0.5, rel=0.15)
 
 
+def test_one_patient_has_no_interval():
+    """However many pictures: an interval of no width would claim to be sure."""
+    values = np.arange(20.0)
+    result = bootstrap_by_group(lambda rows: values[rows].mean(), ["p"] * 20, np.random.default_rng(0))
+    assert result.value == 9.5
+    assert np.isnan([result.low, result.high]).all()
+
+
 def test_the_same_generator_gives_the_same_interval():
     groups = ["a", "b", "c"] * 5
     first = bootstrap_by_group(lambda rows: rows.mean(), groups, np.random.default_rng(3))

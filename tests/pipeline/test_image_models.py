@@ -83,12 +83,21 @@ def disc_model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Tr
 def test_training_leaves_a_generation_and_a_report(disc_model):
     _, workspace, file = disc_model
     generation = Workspace.artifacts_of(workspace).load(file.kind)
-    assert set(generation.files) == {"image_model.json", "image_model.safetensors", "model.onnx"}
+    assert set(generation.files) == {"image_model.json", "image_model.safetensors", "model.onnx", "known_patients.json"}
     assert generation.seeds == {"seed": 0, "split": 0}
     assert generation.metrics["dice"] > 0.85
     folder = workspace / "image_models" / "disc"
     card = (folder / "MODEL_CARD.md").read_text()
-    for words in ("Research use only", "| test | 4 | 2 |", "dice_disc", "hd95_mm_disc", "U-Net", "epochs in"):
+    for words in (
+        "Research use only",
+        "| test | 4 | 2 |",
+        "dice_disc",
+        "hd95_mm_disc",
+        "U-Net",
+        "epochs in",
+        "chosen on the validation part",
+        "| disc | 2 count, 0 missed, 0 false alarms, 0 absent |",
+    ):
         assert words in card
     assert opened(folder / "learning_curve.png").shape[1] > 300
     assert opened(folder / "test_overlays.png").shape[1] > 300
@@ -99,10 +108,12 @@ def test_training_leaves_a_generation_and_a_report(disc_model):
 def test_judging_again_gives_the_same_figures_and_onnx_too(disc_model):
     data, workspace, file = disc_model
     kept = json.loads((workspace / "image_models" / "disc" / "scores.json").read_text())
-    again, by_onnx = (evaluate(workspace, file, data=data, onnx=onnx) for onnx in (False, True))
+    judged = [evaluate(workspace, file, data=data, onnx=onnx) for onnx in (False, True)]
+    assert [(one.known_patients, one.problems) for one in judged] == [(0, ())] * 2
+    again, by_onnx = (one.scores for one in judged)
     assert again.document() == kept
     assert by_onnx.figures["dice"].value == pytest.approx(again.figures["dice"].value, abs=0.01)
-    assert evaluate(workspace, file, data=data, part=Split.TRAIN).groups == 6
+    assert evaluate(workspace, file, data=data, part=Split.TRAIN).scores.groups == 6
     dice_mean = again.figures["dice"]
     assert dice_mean.low <= dice_mean.value <= dice_mean.high
     assert again.rows[0]["presence"] == "both"
@@ -136,6 +147,54 @@ def test_pictures_get_masks_and_bad_ones_are_listed(disc_model, tmp_path):
     assert [(one.name, one.reason.value) for one in result.problems] == [("bad.png", "not_an_image")]
     assert dice(mask == 1, opened(tmp_path / "out/masks/good.png") == 1) > 0.8
     assert "disc_mm2" not in result.rows[0]
+
+
+def test_another_split_than_that_of_the_training_is_told(disc_model):
+    """Patients who were learnt from would make the figures too good."""
+    data, workspace, file = disc_model
+    other = training_file(TABLES | {"split": {**TABLES["split"], "seed": 3}})
+    known = set(json.loads(Workspace.artifacts_of(workspace).load(file.kind).files["known_patients.json"]))
+    judged = evaluate(workspace, other, data=data)
+    assert len(known) == 8
+    assert judged.known_patients == len({row["group"] for row in judged.scores.rows} & known) > 0
+    assert evaluate(workspace, file, data=data, part=Split.TRAIN).known_patients == 6
+
+
+def test_a_data_set_of_elsewhere_is_judged_whole_and_its_bad_pictures_are_listed(disc_model, tmp_path):
+    _, workspace, file = disc_model
+    other = write_volumes(tmp_path / "other", patients=3)
+    (other / "p2_x_gt.nii.gz").unlink()
+    judged = evaluate(workspace, file, data=other, part=None)
+    assert (judged.scores.items, judged.scores.groups) == (2, 2)
+    assert [one.name for one in judged.problems] == ["p2_x.nii.gz"]
+    assert judged.document()["problems"][0]["reason"] == "bad_target"
+
+
+def test_a_folder_is_predicted_without_its_masks_and_what_was_predicted_before(disc_model, tmp_path):
+    _, workspace, file = disc_model
+    scans = write_volumes(tmp_path / "scans", patients=2)
+    for _ in range(2):
+        request = PredictionRequest(model="disc", sources=(scans,), out=scans / "out", data=file.data)
+        result = predict(workspace, request)
+        assert [row["name"] for row in result.rows] == ["p0_x.nii.gz", "p1_x.nii.gz"]
+
+
+def test_pictures_of_one_name_do_not_overwrite_each_other(disc_model, tmp_path):
+    _, workspace, file = disc_model
+    for folder in ("a", "b"):
+        (tmp_path / "s" / folder).mkdir(parents=True)
+        Image.fromarray(disc_picture(np.random.default_rng(5))[0]).save(tmp_path / "s" / folder / "x.png")
+    sources = ((tmp_path / "s",), tuple(tmp_path / "s" / folder / "x.png" for folder in ("a", "b")))
+    whole, apart = (
+        predict(workspace, PredictionRequest(model="disc", sources=one, out=tmp_path / "out", data=file.data))
+        for one in sources
+    )
+    assert [row["name"] for row in whole.rows] == ["a/x.png", "b/x.png"]
+    assert all(
+        (tmp_path / "out" / kind / name).exists() for kind in ("masks", "overlays") for name in ("a/x.png", "b/x.png")
+    )
+    assert [row["name"] for row in apart.rows] == ["x.png"]
+    assert [(one.reason.value, "written over" in one.message) for one in apart.problems] == [("bad_row", True)]
 
 
 def test_pictures_without_spacing_have_no_distances(tmp_path):
