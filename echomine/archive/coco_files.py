@@ -171,13 +171,15 @@ def _objects(
         classes = np.array([numbers[row["category_id"]] for row in rows], dtype=np.int64)
     except (KeyError, ValueError, TypeError) as error:
         raise ItemError(
-            Reason.BAD_TARGET, f"an annotation of {name} has no bbox of four numbers or an unknown category_id"
+            Reason.BAD_TARGET,
+            f"an annotation of {name} has no bbox of four numbers or a category_id that is none of "
+            f"{', '.join(map(str, numbers))}: correct it",
         ) from error
     if (boxes[:, 2:] <= 0).any() or not np.isfinite(boxes).all():
         raise ItemError(Reason.BAD_TARGET, f"a box of {name} has no width or height: correct or remove it")
     boxes[:, 2:] += boxes[:, :2]
     if (boxes < -1).any() or (boxes > np.array([size[1], size[0]] * 2) + 1).any():
-        raise ItemError(Reason.BAD_TARGET, f"a box of {name} lies outside its {size[0]} x {size[1]} pixels")
+        raise ItemError(Reason.BAD_TARGET, f"a box of {name} lies outside its {size[0]} x {size[1]} pixels: correct it")
     masks = tuple(_mask(name, row["segmentation"], size) for row in rows if row.get("segmentation"))
     if masks and len(masks) != len(rows):
         raise ItemError(

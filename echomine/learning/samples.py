@@ -224,6 +224,6 @@ def check_learnable(training: Sequence[Sample], classes: Sequence[str]) -> None:
     missing = [name for number, name in enumerate(classes, start=first) if not seen[number]]
     if missing:
         raise UsageError(
-            f"no training picture shows {', '.join(missing)}: every mask or label of it is empty; give some, or leave "
-            "it out of data.labels or data.classes"
+            f"no training picture shows {', '.join(missing)}: its masks are empty or its patients all in other parts; "
+            "give some of more patients, or leave it out of data.labels or data.classes"
         )

@@ -21,6 +21,7 @@ from echomine.learning.image_model import ImageModel, Runtime, config_document, 
 from echomine.learning.images import device_of
 from echomine.learning.onnx_network import OnnxNetwork, to_onnx
 from echomine.learning.samples import Sample, parts_of
+from echomine.metrics.boxes import PictureObjects
 from echomine.models.entries import Task
 from echomine.pipeline.model_card import TrainingFacts, figure_rows, learning_curve, model_card
 from echomine.pipeline.model_scores import ModelScores, check_distances, judge
@@ -253,8 +254,18 @@ def _check_fit(file: TrainingFile, loaded: LoadedSet) -> None:
             f"{file.model.network.name} is for {task.value}, the data ({file.data.kind}) are for {form.value}: choose "
             "another network, see `echomine models`"
         )
+    bare = [one.name for one in loaded.samples.samples if _lacks_masks(one.target)]
+    if task is Task.INSTANCE_SEGMENTATION and bare:
+        raise UsageError(
+            f"{file.model.network.name} learns masks, and {len(bare)} picture(s) such as {bare[0]} hold boxes alone: "
+            "give their objects a segmentation, or take faster_rcnn"
+        )
     if task is Task.CLASSIFICATION and len(loaded.samples.classes) < 2:
         raise UsageError(f"a classifier needs two or more classes, the data show {', '.join(loaded.samples.classes)}")
+
+
+def _lacks_masks(target: object) -> bool:
+    return isinstance(target, PictureObjects) and len(target.masks) < len(target.boxes)
 
 
 def _trained(

@@ -213,7 +213,7 @@ def test_polygons_are_filled(tmp_path):
         ({"bbox": [6, 4, 0, 6]}, "no width"),
         ({"bbox": [6, 4, 90, 6]}, "outside"),
         ({"bbox": [6, 4, 9]}, "four numbers"),
-        ({"category_id": 9}, "unknown category_id"),
+        ({"category_id": 9}, "category_id that is none of 1, 2"),
         ({"segmentation": {"size": [20, 30], "counts": "!"}}, "segmentation"),
     ],
 )
@@ -225,6 +225,26 @@ def test_bad_annotations_are_listed(tmp_path, change, words):
     loaded = load_training_set(DataConfig(kind="coco", path=""), folder)
     assert [one.reason for one in loaded.problems] == [Reason.BAD_TARGET]
     assert words in loaded.problems[0].message
+
+
+def test_annotations_of_no_picture_are_listed(tmp_path):
+    folder = coco_folder(tmp_path)
+    document = json.loads((folder / "annotations.json").read_text())
+    document["annotations"][0]["image_id"] = 99
+    (folder / "annotations.json").write_text(json.dumps(document))
+    loaded = load_training_set(DataConfig(kind="coco", path=""), folder)
+    assert [(one.name, one.reason) for one in loaded.problems] == [("image_id 99", Reason.BAD_ROW)]
+
+
+@pytest.mark.parametrize(
+    "change", [{"images": [1]}, {"images": [{"id": 1}]}, {"categories": [{"id": 1}]}, {"annotations": {}}]
+)
+def test_a_file_that_is_no_coco_file_is_told(tmp_path, change):
+    folder = coco_folder(tmp_path)
+    document = json.loads((folder / "annotations.json").read_text()) | change
+    (folder / "annotations.json").write_text(json.dumps(document))
+    with pytest.raises(UsageError, match="is no COCO file"):
+        load_training_set(DataConfig(kind="coco", path=""), folder)
 
 
 def test_pictures_outside_the_folder_are_refused(tmp_path):

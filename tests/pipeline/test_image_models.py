@@ -229,10 +229,25 @@ def test_models_and_data_that_do_not_fit_are_told(disc_model, tmp_path):
     classifier = training_file(TABLES | {"network": {"name": "resnet18"}})
     with pytest.raises(UsageError, match="resnet18 is for classification"):
         train(tmp_path, classifier, data=data)
+    boxes = tmp_path / "boxes"
+    (boxes / "images").mkdir(parents=True)
+    rows = [{"image_id": number, "category_id": 1, "bbox": [4, 4, 9, 9]} for number in range(4)]
+    for row in rows:
+        Image.fromarray(np.zeros((20, 20), np.uint8)).save(boxes / "images" / f"p{row['image_id']}.png")
+    named = [{"id": number, "file_name": f"p{number}.png"} for number in range(4)]
+    document = {"images": named, "annotations": rows, "categories": [{"id": 1, "name": "disc"}]}
+    (boxes / "annotations.json").write_text(json.dumps(document))
+    for_masks = {"data": {"kind": "coco", "path": "unused"}, "network": {"name": "mask_rcnn"}}
+    with pytest.raises(UsageError, match=r"4 picture\(s\) such as p0 hold boxes alone"):
+        train(tmp_path, training_file(TABLES | for_masks), data=boxes)
     with pytest.raises(UsageError, match="not set"):
         training_file(TABLES | {"data": {**TABLES["data"], "path": "$NOBODY_SET_THIS/x"}}).folder()
+    (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="no source"):
-        predict(workspace, PredictionRequest(model="disc", sources=(tmp_path,), out=tmp_path / "o", data=file.data))
+        predict(
+            workspace,
+            PredictionRequest(model="disc", sources=(tmp_path / "empty",), out=tmp_path / "o", data=file.data),
+        )
 
 
 def test_a_toml_file_is_read_and_unknown_keys_list_the_known_ones(tmp_path):
