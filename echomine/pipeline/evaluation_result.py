@@ -126,10 +126,10 @@ class EvaluationResult:
 
 
 def estimate_words(one: Estimate) -> str:
-    """``.91 (.85-.96)``."""
+    """``.91 (.85-.96)``; without an interval ``.91``, without a value ``-``."""
     if np.isnan(one.value):
         return "-"
-    return f"{_short(one.value)} ({_short(one.low)}-{_short(one.high)})"
+    return _short(one.value) + ("" if np.isnan(one.low) else f" ({_short(one.low)}-{_short(one.high)})")
 
 
 def _short(value: float) -> str:

@@ -5,6 +5,7 @@ import pytest
 from echomine.domain.records import Label
 from echomine.domain.severity import SeverityInterval
 from echomine.domain.vocabulary import Assertion, Disease, LabelSource, Severity, Valve
+from echomine.pipeline.evaluation_result import estimate_words
 from echomine.pipeline.scoring import Claim, ScoredImage, claims_of, rows_of, score
 
 AS = (Valve.AORTIC, Disease.STENOSIS)
@@ -96,6 +97,7 @@ def test_a_negated_label_claims_absence_whatever_its_interval():
     assert claims[AS].grade <= Severity.TRACE
 
 
-def test_the_interval_of_one_patient_is_his_value():
-    one = score([image({AS: Severity.SEVERE}, {AS: Claim(grade=Severity.SEVERE)})], repeats=20).figures["recall"]
-    assert (one.low, one.value, one.high) == (1.0, 1.0, 1.0)
+def test_one_patient_has_a_value_and_no_interval():
+    one = score([image({AS: Severity.SEVERE}, {AS: Claim(grade=Severity.SEVERE)})], repeats=20)
+    assert one.document()["figures"]["recall"] == {"value": 1.0, "low": None, "high": None}
+    assert estimate_words(one.figures["recall"]) == "1.00"
