@@ -116,3 +116,12 @@ def test_percentiles_are_those_of_the_shown_part():
     seen = network_picture(dark, config)
     assert float(seen.max()) > 0.9
     torch.testing.assert_close(network_picture(dataclasses.replace(dark, pixels=framed), config), seen)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (64, 64)])
+def test_class_numbers_are_never_mixed(size):
+    """Between the background and class 3 there is no class 1 or 2, however the picture is resampled."""
+    labels = torch.zeros(30, 30, dtype=torch.uint8)
+    labels[10:20, 8:25] = 3
+    placed = Placement.of(sample(30, 30), InputConfig(size=size)).labels(labels)
+    assert placed.unique().tolist() == [0, 3]
