@@ -19,14 +19,22 @@ def read_pixels(path: Path) -> NDArray[np.uint8]:
     Raises:
         ItemError: ``empty_file``, ``too_large``, ``not_an_image`` or ``truncated``.
     """
-    picture = _opened(path)
-    if picture.mode.startswith("I"):
-        wide = np.asarray(picture).astype(np.uint32)
-        return (np.minimum(wide, 65535) >> 8).astype(np.uint8)[None]
-    if picture.mode in ("1", "L", "LA"):
-        return np.asarray(picture.convert("L"), dtype=np.uint8)[None]
-    colour = np.asarray(picture.convert("RGB"), dtype=np.uint8).transpose(2, 0, 1)
+    pixels = eight_bits(_opened(path))
+    if pixels.ndim == 2:
+        return pixels[None]
+    colour = pixels.transpose(2, 0, 1)
     return np.ascontiguousarray(colour[:1] if _is_grey(colour) else colour)
+
+
+def eight_bits(picture: Image.Image) -> NDArray[np.uint8]:
+    """Grey levels (H, W) or colours (H, W, 3) as bytes; of wider grey levels the eight highest bits that are used.
+
+    Ten and twelve bits stored in sixteen are common: taken as sixteen they would be nearly black.
+    """
+    if picture.mode.startswith("I"):
+        wide = np.clip(np.asarray(picture).astype(np.int64), 0, 65535)
+        return (wide >> max(int(wide.max(initial=0)).bit_length() - 8, 0)).astype(np.uint8)
+    return np.asarray(picture.convert("L" if picture.mode in ("1", "L", "LA") else "RGB"), dtype=np.uint8)
 
 
 def read_label_values(path: Path) -> NDArray[np.int64]:

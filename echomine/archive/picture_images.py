@@ -2,9 +2,9 @@
 
 import io
 
-import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from echomine.archive.picture_bytes import eight_bits
 from echomine.archive.source_images import Identity, ReadLimits, SourceImage
 from echomine.domain.errors import ItemError, Reason
 from echomine.doppler.axis import AxisReading, TextReader
@@ -63,7 +63,7 @@ def decoded_picture(data: bytes, limits: ReadLimits) -> Pixels:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as picture:
             _check_size(picture, limits)
             picture.load()
-            return _eight_bit(ImageOps.exif_transpose(picture))
+            return eight_bits(ImageOps.exif_transpose(picture))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ItemError(Reason.TOO_LARGE, "the picture has more pixels than any ultrasound screen") from error
     except UnidentifiedImageError as error:
@@ -81,10 +81,3 @@ def _check_size(picture: Image.Image, limits: ReadLimits) -> None:
             Reason.BAD_REGION,
             f"the picture has {picture.width} x {picture.height} pixels, a display needs {SMALLEST_SIDE_PX} each way",
         )
-
-
-def _eight_bit(picture: Image.Image) -> Pixels:
-    if picture.mode.startswith("I;16") or picture.mode == "I":
-        wide = np.clip(np.asarray(picture).astype(np.int64), 0, 65535)
-        return (wide >> max(int(wide.max(initial=0)).bit_length() - 8, 0)).astype(np.uint8)  # 10, 12 bits are common
-    return np.asarray(picture.convert("L" if picture.mode in ("1", "L", "LA") else "RGB"), dtype=np.uint8)

@@ -66,6 +66,14 @@ def test_masks_stored_in_three_equal_channels_are_grey(tmp_path):
     assert int(sample.target.sum()) == 30
 
 
+def test_twelve_bits_in_sixteen_are_not_black(tmp_path):
+    folder = mask_folder(tmp_path)
+    grey = np.asarray(Image.open(folder / "images" / "p1_a.png"))
+    Image.fromarray(grey.astype(np.uint16) << 4).save(folder / "images" / "p1_a.png")
+    sample = load_training_set(DataConfig(**MASKS), folder).samples.samples[0]
+    assert np.array_equal(sample.pixels[0], grey)
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason", "words"),
     [
