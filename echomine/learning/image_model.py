@@ -118,6 +118,10 @@ class ImageModelConfig:
     keep_largest: bool = False
     score_threshold: float = 0.05
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.score_threshold <= 1:
+            raise ConfigurationError(f"score_threshold lies in 0..1, got {self.score_threshold}")
+
 
 _GROUPS: Mapping[str, type] = {
     "input": InputConfig,

@@ -57,6 +57,11 @@ class LossConfig:
     def __post_init__(self) -> None:
         if self.name and self.name not in set(LossName):
             raise ConfigurationError(f"a loss is one of {', '.join(LossName)}, got {self.name!r}")
+        if min(self.class_weights, default=0) < 0 or not 0 <= self.label_smoothing < 1 or self.focal_gamma < 0:
+            raise ConfigurationError(
+                "class_weights and focal_gamma are 0 or more and label_smoothing a share below 1, got "
+                f"{self.class_weights}, {self.focal_gamma} and {self.label_smoothing}"
+            )
         if self.dice_over not in set(DiceOver):
             raise ConfigurationError(f"loss.dice_over is one of {', '.join(DiceOver)}, got {self.dice_over!r}")
 

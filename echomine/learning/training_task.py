@@ -166,7 +166,11 @@ class TrainingPlan:
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.learning_rate <= 0 or min(self.weight_decay, self.patience, self.gradient_clip) < 0:
-            raise ConfigurationError(f"training needs epochs >= 1 and a rate > 0, got {self}")
+            raise ConfigurationError(
+                "training needs epochs of 1 or more, a learning_rate above 0, and weight_decay, patience and "
+                f"gradient_clip of 0 or more, got {self.epochs}, {self.learning_rate}, {self.weight_decay}, "
+                f"{self.patience} and {self.gradient_clip}"
+            )
         if self.precision not in PRECISIONS:
             raise ConfigurationError(f"a precision is one of {', '.join(PRECISIONS)}, got {self.precision!r}")
         if self.devices < 1:

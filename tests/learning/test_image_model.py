@@ -195,6 +195,10 @@ def test_settings_come_back_from_json():
         ({"training": {"precision": "8"}}, ConfigurationError, "a precision is one of auto, 32, bf16, 16"),
         ({"optimiser": {}}, ConfigurationError, "known are"),
         ({"augmentation": {"zoom": 2.0}}, ConfigurationError, "shares below 1"),
+        ({"training": {"gradient_clip": -1.0}}, ConfigurationError, "gradient_clip of 0 or more, got .* -1.0"),
+        ({"loss": {"class_weights": [1.0, -1.0]}}, ConfigurationError, "class_weights"),
+        ({"loss": {"label_smoothing": 1.5}}, ConfigurationError, "share below 1"),
+        ({"score_threshold": 5}, ConfigurationError, "score_threshold lies in 0..1, got 5"),
     ],
 )
 def test_unknown_settings_list_the_known_ones(change, error, words):
