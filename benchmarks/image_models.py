@@ -2,7 +2,7 @@
 
 python -m benchmarks.image_models networks [--names enet,unet] [--size 224]   parameters, GMAC, memory, images/s
 python -m benchmarks.image_models segmenters                                  ENet beside U-Net and SegNet, 360 x 640
-python -m benchmarks.image_models detectors [--proposals 1000]                R-CNN, Fast and Faster R-CNN
+python -m benchmarks.image_models detectors [--proposals 1000]                R-CNN, Fast, Faster and Mask R-CNN
 
 Each network runs in a process of its own, so that its peak memory is its own. Times are medians of processor time of
 one thread (``--threads`` takes more), which other work on the machine hardly changes.
@@ -33,7 +33,7 @@ from echomine.models.detection.config import Backbone, Normalisation
 from echomine.models.detection.fast_rcnn import FastRcnnConfig, propose
 from echomine.models.detection.faster_rcnn import DetectorConfig
 from echomine.models.detection.rcnn import RcnnConfig
-from echomine.models.entries import Task
+from echomine.models.entries import PublishedForm, Task
 from echomine.models.registry import NETWORKS, create, names_of
 
 LECTURE = (
@@ -173,7 +173,7 @@ def show_segmenters() -> None:
 
 
 def show_detectors(proposals: int, images: int) -> None:
-    """R-CNN, Fast and Faster R-CNN on the same pictures and backbone."""
+    """R-CNN, Fast, Faster and Mask R-CNN on the same pictures and backbone."""
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     pictures = [texture(rng) for _ in range(images)]
@@ -182,29 +182,41 @@ def show_detectors(proposals: int, images: int) -> None:
     start = time.process_time()
     found = [propose(one, search) for one in pictures]
     searching = (time.process_time() - start) / images
-    networks = {
-        "rcnn": create("rcnn", classes=5, config=RcnnConfig(network="resnet18", warp=224, proposals=proposals)),
-        "fast_rcnn": create("fast_rcnn", classes=5, config=FastRcnnConfig(**shared, proposals=proposals)),
-        "faster_rcnn": create("faster_rcnn", classes=5, config=DetectorConfig(**shared, proposals=300)),
+    configs: dict[str, object] = {
+        "rcnn": RcnnConfig(network="resnet18", warp=224, proposals=proposals),
+        "fast_rcnn": FastRcnnConfig(**shared, proposals=proposals),
+        "faster_rcnn": DetectorConfig(**shared, proposals=300),
+        "mask_rcnn": DetectorConfig(**shared, proposals=300),
     }
     mean = np.mean([len(one) for one in found])
     print(f"{images} pictures of {DETECTED_PICTURE}, {mean:.0f} proposals each, ResNet-18")
     print(f"{torch.get_num_threads()} threads; selective search {searching:.2f} s a picture\n")
     print(
-        "| detector | parameters | s a picture, network | with proposals | as fast as R-CNN, network | with proposals |"
+        "| detector | parameters | GMAC | s a picture, network | with proposals | as fast as R-CNN, network "
+        "| with proposals |"
     )
-    print("|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|")
     times: dict[str, float] = {}
-    for name, network in networks.items():
-        network.eval()
-        outside = {} if name == "faster_rcnn" else {"proposals": found}
-        times[name] = seconds_a_picture(network, pictures, outside)
-        whole = {one: seconds + (0 if one == "faster_rcnn" else searching) for one, seconds in times.items()}
+    for name, config in configs.items():
+        gmac = detector_gmac(name, config, proposals)
+        network = create(name, classes=5, config=config).eval()
+        own = {"faster_rcnn", "mask_rcnn"}
+        times[name] = seconds_a_picture(network, pictures, {} if name in own else {"proposals": found})
+        whole = {one: seconds + (0 if one in own else searching) for one, seconds in times.items()}
         print(
-            f"| {name} | {count_parameters(network):,} | {times[name]:.2f} | {whole[name]:.2f} "
+            f"| {name} | {count_parameters(network):,} | {gmac:,.1f} | {times[name]:.2f} | {whole[name]:.2f} "
             f"| {times['rcnn'] / times[name]:.1f} | {whole['rcnn'] / whole[name]:.1f} |",
             flush=True,
         )
+
+
+def detector_gmac(name: str, config: object, proposals: int) -> float:
+    """Multiplications for one grey picture; R-CNN runs its classification network on every proposal."""
+    if isinstance(config, RcnnConfig):
+        crop = PublishedForm(classes=5, in_channels=1, picture=(config.warp, config.warp))
+        return proposals * describe(config.network, crop).facts.gmac
+    form = PublishedForm(classes=5, in_channels=1, picture=DETECTED_PICTURE, settings=config)
+    return describe(name, form).facts.gmac
 
 
 def seconds_a_picture(network: nn.Module, pictures: Sequence[Tensor], outside: dict[str, Any]) -> float:
