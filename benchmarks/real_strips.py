@@ -97,9 +97,9 @@ def _labels(models: FittedModels | ModelChain, path: Path) -> tuple[Label, ...]:
         mode=spectral.display.mode,
         calibration=spectral.display.calibration,
     )
-    place = models.transform.map(models.feature.embed(on_grid(spectral, models.feature.config.grid)[None]).features)
-    found = models.index.search(place, models.labeller.vote.k)[0]
-    return models.labeller.labels(record, found, model="")
+    embedded = models.feature.embed(on_grid(spectral, models.feature.config.grid)[None])
+    place = models.transform.map(embedded.features)
+    return models.labeller.labels(record, models.labeller.near(models.index, place, embedded.valves)[0], model="")
 
 
 def strip_table(strips: Sequence[Strip], source: str) -> TextTable:

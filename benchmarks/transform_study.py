@@ -180,8 +180,9 @@ def judge(study: Study, fold: Fold, variant: Variant, vectors: Vectors) -> dict[
     transform = _transform(study, taught_rows, variant, settings, vectors, fold)
     index = make_index(study.data.paragraphs, vectors, settings, text_space="")
     readings = paragraph_readings(study.data.paragraphs, settings.vote)
-    places = transform.map(feature.embed(judged.pixels).features)
-    votes = cast_votes(index, places, judged.patients, readings, settings.vote)
+    asked = feature.embed(judged.pixels)
+    places = transform.map(asked.features)
+    votes = cast_votes(index, places, asked.valves, judged.patients, readings, settings.vote)
     scored = [
         ScoredImage(image_id=name, patient=patient, truth=study.truths[name], claims=claims_of_votes(cast, mode))
         for name, patient, mode, cast in zip(judged.image_ids, judged.patients, judged.modes, votes, strict=True)

@@ -64,8 +64,8 @@ class DisplayFeatureConfig:
     gate: float = 1.0
     plain: float = 1.0
     graded: float = 9.0
-    seen_weight: float = 1.0
-    measured_weight: float = 0.7
+    seen_weight: float = 1.5
+    measured_weight: float = 1.5
 
     def __post_init__(self) -> None:
         if not (self.kernels or self.measured or self.network):

@@ -42,7 +42,6 @@ from echomine.models.time_kernels import TimeKernels
 _CONFIG, _WEIGHTS = "image_feature.json", "image_feature.safetensors"
 _NETWORK = "network-"
 _MEASURED = "measured."
-_LEAST_PROBABILITY = 1e-3
 _NO_HEADS = ValveHeads(np.zeros((1, 0, len(Valve)), dtype=np.float32))
 
 
@@ -118,13 +117,12 @@ class DisplayFeature:
         return Embedded(features=features.astype(np.float32), numbers=numbers, valves=valves)
 
     def _valves(self, reduced: Rows, numbers: Rows, patients: Sequence[str] | None) -> Rows:
-        """(N, valves) probabilities: the weighted geometric mean of what both kinds of heads say."""
+        """(N, valves) probabilities: the product of what both kinds of heads say, each to the power of its weight."""
         seen = self.heads.probabilities(reduced, patients)
         if self.measured_valves is None:
             return seen
         measured = self.measured_valves.probabilities(numbers, patients)
-        joined = (seen + _LEAST_PROBABILITY) ** self.config.seen_weight
-        joined = joined * (measured + _LEAST_PROBABILITY) ** self.config.measured_weight
+        joined = seen**self.config.seen_weight * measured**self.config.measured_weight
         return np.asarray(joined / joined.sum(axis=1, keepdims=True), dtype=np.float32)
 
     def to_files(self) -> dict[str, bytes]:

@@ -12,6 +12,11 @@ from echomine.domain.vocabulary import Valve
 SHARPNESS = 8.0
 """Factor of the scores before they become probabilities."""
 
+DOUBT = 0.5 - 1 / len(Valve)
+"""Score of being none of the valves, which all share: halfway between what a head is taught of a display of its valve,
+1 - 1/4, and of another, -1/4. A display that none of them knows, of another machine say, is told by no head for sure.
+"""
+
 Rows = NDArray[np.float32]
 
 
@@ -35,7 +40,7 @@ class ValveHeads:
             chosen = scores.mean(axis=1)
         else:
             chosen = scores[np.arange(len(features)), [fold_of(name, len(self.weights)) for name in patients]]
-        powers = np.exp(SHARPNESS * (chosen - chosen.max(axis=1, keepdims=True)))
+        powers = np.exp(SHARPNESS * chosen) + np.exp(SHARPNESS * DOUBT)
         return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)
 
 

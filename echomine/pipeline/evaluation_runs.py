@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from echomine.domain.records import Calibration, ImageRecord, Paragraph
 from echomine.domain.vocabulary import FLOW_DISEASES, Disease, DopplerMode, Severity, Valve
-from echomine.learning.display_feature import DisplayFeature
+from echomine.learning.display_feature import DisplayFeature, Embedded
 from echomine.learning.ridge import train_ridge
 from echomine.learning.transform import FeatureTransform
 from echomine.pipeline import baselines
@@ -93,31 +93,34 @@ def run_methods(
         seed: Of what is drawn or trained here.
         learnt_truths: Truth of the images that were learnt from, by id, for the ceiling; None leaves it out.
     """
-    features = models.feature.embed(test.images.pixels, numbers=test.images.numbers).features
+    embedded = models.feature.embed(test.images.pixels, numbers=test.images.numbers)
+    features = embedded.features
     pairs = models.paired.pairs
     places = models.transform.map(features)
     readings = models.readings
     rng = np.random.default_rng(seed)
     answers: dict[str, list[dict[Pair, Claim]]] = {
-        OURS: our_claims(models, test, places),
-        "ridge": _ridge(models, test, features),
+        OURS: our_claims(models, test, places, embedded.valves),
+        "ridge": _ridge(models, test, embedded),
         "random paragraph": baselines.random_paragraph(readings, len(test.truths), rng),
         "commonest of true valve": baselines.commonest_of_true_valve(readings, test.truths),
         "image neighbours": baselines.image_neighbours(pairs, features, models.labeller.readings),
         "direct heads": baselines.direct_heads(pairs, features, models.labeller.readings, seed=seed),
     }
     if learnt_truths is not None:
-        answers[CEILING] = _ceiling(models, test, features, learnt_truths)
+        answers[CEILING] = _ceiling(models, test, embedded, learnt_truths)
     return RunClaims(scored={name: _scored(test, claims) for name, claims in answers.items()}, places=places)
 
 
-def our_claims(models: FittedModels, test: TestSet, places: NDArray[np.float32]) -> list[dict[Pair, Claim]]:
-    """The claims of the labels that the archive would get."""
-    found = models.index.search(places, models.labeller.vote.k, own_patients=test.images.patients)
+def our_claims(
+    models: FittedModels, test: TestSet, places: NDArray[np.float32], valves: NDArray[np.float32]
+) -> list[dict[Pair, Claim]]:
+    """The claims of the labels that the archive would get, from places (N, m) and probabilities of valves."""
     images = test.images
+    found = models.labeller.near(models.index, places, valves, images.patients)
     records = [_record(*one) for one in zip(images.image_ids, images.patients, images.modes, strict=True)]
     return [
-        claims_of(models.labeller.labels(record, hits, model="")) for record, hits in zip(records, found, strict=True)
+        claims_of(models.labeller.labels(record, near, model="")) for record, near in zip(records, found, strict=True)
     ]
 
 
@@ -126,13 +129,13 @@ def _record(image_id: str, patient: str, mode: DopplerMode) -> ImageRecord:
     return ImageRecord(image_id=image_id, content_sha256="", patient=patient, mode=mode, calibration=scale)
 
 
-def _ridge(models: FittedModels, test: TestSet, features: NDArray[np.float32]) -> list[dict[Pair, Claim]]:
+def _ridge(models: FittedModels, test: TestSet, embedded: Embedded) -> list[dict[Pair, Claim]]:
     pairs = models.paired.pairs
-    return _voted(models, test, train_ridge(pairs.features, pairs.targets, pairs.patients).map(features))
+    return _voted(models, test, train_ridge(pairs.features, pairs.targets, pairs.patients), embedded)
 
 
 def _ceiling(
-    models: FittedModels, test: TestSet, features: NDArray[np.float32], truths: Mapping[str, Truth]
+    models: FittedModels, test: TestSet, embedded: Embedded, truths: Mapping[str, Truth]
 ) -> list[dict[Pair, Claim]]:
     """The same feature and text space, learnt on what is true of the images: only an evaluation can know it."""
     known = {(one.valve, *one.grades): one.vector for one in statements_of(models.paragraphs, models.vectors)}
@@ -141,7 +144,7 @@ def _ceiling(
     rows = [row for row, vector in enumerate(stated) if vector is not None]
     targets = np.stack([vector for vector in stated if vector is not None])
     patients = [models.paired.patients[row] for row in rows]
-    return _voted(models, test, train_ridge(models.paired.features[rows], targets, patients).map(features))
+    return _voted(models, test, train_ridge(models.paired.features[rows], targets, patients), embedded)
 
 
 def true_statement(truth: Truth) -> tuple[Valve, Severity, Severity] | None:
@@ -152,8 +155,12 @@ def true_statement(truth: Truth) -> tuple[Valve, Severity, Severity] | None:
     return valve, truth[valve, Disease.STENOSIS], truth[valve, Disease.REGURGITATION]
 
 
-def _voted(models: FittedModels, test: TestSet, places: NDArray[np.float32]) -> list[dict[Pair, Claim]]:
-    votes = cast_votes(models.index, places, test.images.patients, models.labeller.readings, models.labeller.vote)
+def _voted(
+    models: FittedModels, test: TestSet, transform: FeatureTransform, embedded: Embedded
+) -> list[dict[Pair, Claim]]:
+    labeller, patients = models.labeller, test.images.patients
+    places = transform.map(embedded.features)
+    votes = cast_votes(models.index, places, embedded.valves, patients, labeller.readings, labeller.vote)
     return [claims_of_votes(cast, mode) for cast, mode in zip(votes, test.images.modes, strict=True)]
 
 

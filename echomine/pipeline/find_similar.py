@@ -40,8 +40,9 @@ def find_similar(
     Args:
         workspace: Where the models and the catalog are.
         image: DICOM file or picture; it need not be in the catalog.
-        k: How many paragraphs are shown; the labels rest on as many as the labeller was calibrated with.
-        valve: Only paragraphs about this valve.
+        k: How many paragraphs are shown, those nearest of the valves that the image may show; the labels rest on as
+            many of each as the labeller was calibrated with.
+        valve: Only paragraphs about this valve, and labels as if the image were known to show it.
         own_patient: Whether paragraphs and images of the image's own patient may be shown.
         pictures: Whether to read the pictures too; finding the print to mask takes longer than all the rest.
 
@@ -57,17 +58,19 @@ def find_similar(
     record = _record(workspace, spectral)
     place = places_of(chain, [OnGrid(on_grid(spectral, chain.grid))])
     owner = "" if own_patient else record.patient
-    wanted = ParagraphFilter(valves=frozenset({valve})) if valve else ParagraphFilter()
-    found = chain.index.search(place, max(k, chain.labeller.vote.k), wanted=wanted, own_patients=[owner])[0]
-    labels = chain.labeller.labels(record, found, model=chain.version)
+    valves = place.valves if valve is None else np.array([[one is valve for one in Valve]], dtype=np.float32)
+    near = chain.labeller.near(chain.index, place.vectors, valves, [owner])[0]
+    labels = chain.labeller.labels(record, near, model=chain.version)
+    wanted = ParagraphFilter(valves=frozenset(one.valve for one in near))
+    found = chain.index.search(place.vectors, k, wanted=wanted, own_patients=[owner])[0]
     suggested = suggested_valve(labels)
     measured = measure_file(spectral, valve=suggested.valve if suggested else None)
     return SimilarCases(
         image_id=record.image_id,
         picture=as_rgb(without_text(spectral.display.pixels)) if pictures else None,
         labels=labels,
-        hits=_hits(workspace, found[:k]),
-        cases=_cases(workspace, chain, place[0], owner=owner, itself=record.image_id, pictures=pictures),
+        hits=_hits(workspace, found),
+        cases=_cases(workspace, chain, place.vectors[0], owner=owner, itself=record.image_id, pictures=pictures),
         notes=_notes(record, spectral, owner, own_patient=own_patient),
         model=chain.version,
         measured=measured,

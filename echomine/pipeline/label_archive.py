@@ -15,9 +15,9 @@ from echomine.archive.spectral_files import ImageFile
 from echomine.archive.workspace import Workspace
 from echomine.domain.errors import ItemError, Reason
 from echomine.domain.records import Label
-from echomine.domain.vocabulary import ItemState
+from echomine.domain.vocabulary import ItemState, Valve
 from echomine.pipeline.displays import GriddedDisplay, gridded_displays
-from echomine.pipeline.model_chain import ModelChain, load_chain
+from echomine.pipeline.model_chain import ModelChain, Places, load_chain
 from echomine.pipeline.progress import SILENT, Progress
 
 LABEL_RUN = "label"
@@ -134,7 +134,7 @@ def results_of(chain: ModelChain, displays: Sequence[GriddedDisplay]) -> list[Im
     labelled = chain.labels(places, [one.file.record for one in good]) if good else []
     made = {
         one.file.record.image_id: _labelled(one.file.record.image_id, labels, place)
-        for one, labels, place in zip(good, labelled, places, strict=True)
+        for one, labels, place in zip(good, labelled, places.vectors, strict=True)
     }
     return [made.get(one.file.record.image_id) or _quarantined(one) for one in displays]
 
@@ -148,13 +148,13 @@ def problems_of(results: Iterable[ImageResult]) -> list[LabelProblem]:
     ]
 
 
-def places_of(chain: ModelChain, displays: Sequence[OnGrid]) -> NDArray[np.float32]:
-    """(N, m) places; always computed as one full batch, so that an image's place depends on itself alone."""
+def places_of(chain: ModelChain, displays: Sequence[OnGrid]) -> Places:
+    """N places; always computed as one full batch, so that an image's place depends on itself alone."""
     if not displays:
-        return np.zeros((0, chain.index.size), dtype=np.float32)
+        return Places(np.zeros((0, chain.index.size), np.float32), np.zeros((0, len(Valve)), np.float32))
     numbers = None if displays[0].numbers is None else np.full_like(displays[0].numbers, np.nan)
     blank = OnGrid(np.zeros_like(displays[0].pixels), numbers)
-    return chain.places([*displays, *[blank] * (FORWARD_SIZE - len(displays))])[: len(displays)]
+    return chain.places([*displays, *[blank] * (FORWARD_SIZE - len(displays))]).first(len(displays))
 
 
 def _labelled(image_id: str, labels: tuple[Label, ...], place: NDArray[np.float32]) -> ImageResult:

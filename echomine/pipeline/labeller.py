@@ -14,6 +14,7 @@ from echomine.domain.errors import ArtifactError
 from echomine.domain.records import Evidence, ImageRecord, Label, Paragraph
 from echomine.domain.severity import SeverityInterval
 from echomine.domain.vocabulary import Assertion, Disease, LabelSource, Severity, Valve
+from echomine.pipeline.valve_neighbours import ValveNeighbours, near_by_valve
 from echomine.retrieval.confidence import (
     FEATURES,
     AbstentionThreshold,
@@ -65,14 +66,24 @@ class Labeller:
     def __post_init__(self) -> None:
         object.__setattr__(self, "table", VoteTable(self.readings))
 
-    def votes(self, neighbours: Sequence[Neighbour]) -> tuple[PairVote, ...]:
-        """The votes of neighbours, best first, on the lesions that a Doppler display can show."""
-        return votes_of(self.table, neighbours, self.vote)
+    def near(
+        self,
+        index: ParagraphIndex,
+        vectors: NDArray[np.float32],
+        valves: NDArray[np.float32],
+        patients: Sequence[str] | None = None,
+    ) -> list[tuple[ValveNeighbours, ...]]:
+        """The paragraphs that have a say on each of N images; arguments as for :func:`near_by_valve`."""
+        return near_by_valve(index, vectors, valves, self.vote, patients)
 
-    def labels(self, record: ImageRecord, neighbours: Sequence[Neighbour], *, model: str) -> tuple[Label, ...]:
+    def labels(self, record: ImageRecord, near: Sequence[ValveNeighbours], *, model: str) -> tuple[Label, ...]:
         """The labels of one image; without a scale its severities are unspecified and every label is abstained."""
-        shown = [one for one in self.votes(neighbours) if record.mode.shows(one.disease)]
-        return tuple(self._label(record, neighbours, one, model) for one in shown)
+        return tuple(
+            self._label(record, one.neighbours, vote, model)
+            for one in near
+            for vote in votes_of(self.table, one, self.vote)
+            if record.mode.shows(vote.disease)
+        )
 
     def confidence(self, one: PairVote) -> float:
         """Calibrated probability that a vote's assertion is right."""
@@ -144,9 +155,11 @@ class Labeller:
             raise ArtifactError(f"the labeller lacks a part ({error}); run `echomine learn` again") from error
 
 
-def votes_of(table: VoteTable, neighbours: Sequence[Neighbour], config: VoteConfig) -> tuple[PairVote, ...]:
-    """The votes of neighbours, best first."""
-    return table.vote([hit.paragraph_id for hit in neighbours], [hit.score for hit in neighbours], config)
+def votes_of(table: VoteTable, near: ValveNeighbours, config: VoteConfig) -> tuple[PairVote, ...]:
+    """The votes of the paragraphs of a valve on its lesions, their weight the probability of the valve."""
+    names = [hit.paragraph_id for hit in near.neighbours]
+    scores = [hit.score for hit in near.neighbours]
+    return table.vote(names, scores, config, valve=near.valve, weight=near.probability)
 
 
 def paragraph_readings(paragraphs: Sequence[Paragraph], config: VoteConfig) -> dict[str, tuple[Reading, ...]]:
@@ -157,14 +170,20 @@ def paragraph_readings(paragraphs: Sequence[Paragraph], config: VoteConfig) -> d
 def cast_votes(
     index: ParagraphIndex,
     vectors: NDArray[np.float32],
+    valves: NDArray[np.float32],
     patients: Sequence[str],
     readings: Mapping[str, tuple[Reading, ...]],
     config: VoteConfig,
 ) -> list[tuple[PairVote, ...]]:
-    """The votes of (N, m) places in text space, each without its own patient's paragraphs."""
-    found = index.search(vectors, config.k, own_patients=patients)
+    """The votes on N images at places (N, m) in text space with (N, valves) probabilities of the valves.
+
+    Each image is voted on without its own patient's paragraphs.
+    """
     table = VoteTable(readings)
-    return [votes_of(table, hits, config) for hits in found]
+    return [
+        tuple(vote for one in near for vote in votes_of(table, one, config))
+        for near in near_by_valve(index, vectors, valves, config, patients)
+    ]
 
 
 def stated_presence(readings: Sequence[Reading]) -> dict[Pair, bool]:

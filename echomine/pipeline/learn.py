@@ -187,6 +187,7 @@ def _pair_files(paired: PairedFeatures) -> dict[str, bytes]:
     rows = list(zip(paired.image_ids, paired.patients, paired.modes, paired.paragraph_ids, strict=True))
     arrays = {
         "features": np.ascontiguousarray(paired.features),
+        "valves": np.ascontiguousarray(paired.valves),
         "targets": np.ascontiguousarray(paired.targets),
         "weights": paired.weights,
     }
@@ -194,9 +195,15 @@ def _pair_files(paired: PairedFeatures) -> dict[str, bytes]:
 
 
 def paired_rows(files: Mapping[str, bytes], vectors: Vectors) -> PairedFeatures:
-    """The rows that a transform was learnt from, as its generation keeps them; a paragraph that is gone is left out."""
+    """The rows that a transform was learnt from, as its generation keeps them; a paragraph that is gone is left out.
+
+    Raises:
+        ArtifactError: If an older version learnt it.
+    """
     rows = json.loads(files[_PAIRS])
     arrays = load(files[_PAIR_FEATURES])
+    if "valves" not in arrays:
+        raise ArtifactError("the transform was learnt by an older version; run `echomine learn` again")
     kept = [place for place, (*_, paragraph) in enumerate(rows) if not paragraph or paragraph in vectors]
     return PairedFeatures(
         image_ids=tuple(rows[place][0] for place in kept),
@@ -204,6 +211,7 @@ def paired_rows(files: Mapping[str, bytes], vectors: Vectors) -> PairedFeatures:
         modes=tuple(DopplerMode(rows[place][2]) for place in kept),
         paragraph_ids=tuple(rows[place][3] for place in kept),
         features=arrays["features"][kept],
+        valves=arrays["valves"][kept],
         targets=arrays["targets"][kept],
         weights=arrays["weights"][kept],
     )

@@ -191,7 +191,8 @@ def make_judgements(
             transform = train_transform(
                 seen.features, seen.targets, seen.patients, settings.transform, seed=seed, weights=seen.weights
             )
-            cast = cast_votes(index, transform.map(unseen.features), unseen.patients, readings, settings.vote)
+            places = transform.map(unseen.features)
+            cast = cast_votes(index, places, unseen.valves, unseen.patients, readings, settings.vote)
             for name, mode, one_image in zip(unseen.paragraph_ids, unseen.modes, cast, strict=True):
                 judged = judged_votes([one for one in one_image if mode.shows(one.disease)], readings[name])
                 votes += [one for one, _ in judged]

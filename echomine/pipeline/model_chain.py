@@ -28,6 +28,23 @@ TEXT_SPACE, IMAGE_FEATURE, TRANSFORM, INDEX, LABELLER = (
 )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """Where N images lie.
+
+    Attributes:
+        vectors: (N, m) unit vectors in text space.
+        valves: (N, valves) probability of each valve.
+    """
+
+    vectors: NDArray[np.float32]
+    valves: NDArray[np.float32]
+
+    def first(self, count: int) -> "Places":
+        """The first of them."""
+        return Places(self.vectors[:count], self.valves[:count])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelChain:
     """Loaded models that fit each other.
@@ -53,23 +70,24 @@ class ModelChain:
         """Whether displays are measured before they are placed."""
         return self.feature.config.measured
 
-    def places(self, displays: Sequence[OnGrid]) -> NDArray[np.float32]:
-        """Unit vectors (N, m) of N displays, each mapped by itself, so that none depends on the others.
+    def places(self, displays: Sequence[OnGrid]) -> Places:
+        """Places of N displays, each mapped by itself, so that none depends on the others.
 
         Those that were not measured yet are measured here.
         """
         images = np.stack([one.pixels for one in displays])
         numbers = [one.numbers for one in displays if one.numbers is not None]
         measured = np.stack(numbers) if len(numbers) == len(displays) else None
-        features = self.feature.embed(images, numbers=measured).features
-        return np.concatenate([self.transform.map(row[None]) for row in features])
+        embedded = self.feature.embed(images, numbers=measured)
+        vectors = np.concatenate([self.transform.map(row[None]) for row in embedded.features])
+        return Places(vectors, embedded.valves)
 
-    def labels(self, places: NDArray[np.float32], records: Sequence[ImageRecord]) -> list[tuple[Label, ...]]:
-        """Labels of N images at their places (N, m), each without its own patient's paragraphs."""
+    def labels(self, places: Places, records: Sequence[ImageRecord]) -> list[tuple[Label, ...]]:
+        """Labels of N images at their places, each without its own patient's paragraphs."""
         owners = [record.patient for record in records]
-        found = self.index.search(places, self.labeller.vote.k, own_patients=owners)
+        found = self.labeller.near(self.index, places.vectors, places.valves, owners)
         return [
-            self.labeller.labels(record, hits, model=self.version) for record, hits in zip(records, found, strict=True)
+            self.labeller.labels(record, near, model=self.version) for record, near in zip(records, found, strict=True)
         ]
 
 

@@ -29,6 +29,7 @@ class PairedFeatures:
         image_ids, patients, modes: N each.
         paragraph_ids: N; ``""`` for an image that has a view but no pair, and for a copy.
         features: (N, d).
+        valves: (N, valves) probability of each valve, told by heads that never saw the patient.
         targets: (N, m).
         weights: (N,) weight of each row.
     """
@@ -38,6 +39,7 @@ class PairedFeatures:
     modes: tuple[DopplerMode, ...]
     paragraph_ids: tuple[str, ...]
     features: NDArray[np.float32]
+    valves: NDArray[np.float32]
     targets: NDArray[np.float32]
     weights: NDArray[np.float32]
 
@@ -54,6 +56,7 @@ class PairedFeatures:
             modes=self.modes + others.modes,
             paragraph_ids=self.paragraph_ids + others.paragraph_ids,
             features=np.concatenate([self.features, others.features]),
+            valves=np.concatenate([self.valves, others.valves]),
             targets=np.concatenate([self.targets, others.targets]),
             weights=np.concatenate([self.weights, others.weights]),
         )
@@ -67,6 +70,7 @@ class PairedFeatures:
             modes=tuple(self.modes[row] for row in kept),
             paragraph_ids=tuple(self.paragraph_ids[row] for row in kept),
             features=self.features[kept],
+            valves=self.valves[kept],
             targets=self.targets[kept],
             weights=self.weights[kept],
         )
@@ -95,6 +99,7 @@ def with_copies(rows: PairedFeatures, taught: GriddedImages, copies: Sequence[Em
                 modes=rows.modes[: len(at)],
                 paragraph_ids=("",) * len(at),
                 features=copy.features[at],
+                valves=copy.valves[at],
                 targets=rows.targets[: len(at)],
                 weights=np.float32(COPY_WEIGHT) * rows.weights[: len(at)],
             )
@@ -115,14 +120,15 @@ def paired_features(
         vectors: Of all paragraphs.
     """
     rows = taught.rows()
-    features = embedded.features
+    own = [rows[pair.image_id] for pair in pairs]
     targets = concept_targets(data.paragraphs, vectors)
     return PairedFeatures(
         image_ids=tuple(pair.image_id for pair in pairs),
         patients=tuple(taught.patients[rows[pair.image_id]] for pair in pairs),
         modes=tuple(taught.modes[rows[pair.image_id]] for pair in pairs),
         paragraph_ids=tuple(pair.paragraph_id for pair in pairs),
-        features=features[[rows[pair.image_id] for pair in pairs]],
+        features=embedded.features[own],
+        valves=embedded.valves[own],
         targets=np.stack([targets[pair.paragraph_id] for pair in pairs]),
         weights=np.ones(len(pairs), dtype=np.float32),
     )
@@ -163,6 +169,7 @@ def viewed_features(  # noqa: PLR0913 - everything that a view is settled by
         modes=tuple(taught.modes[row] for row in at),
         paragraph_ids=("",) * len(at),
         features=features,
+        valves=embedded.valves[at],
         targets=targets,
         weights=np.full(len(at), config.weight, dtype=np.float32),
     )

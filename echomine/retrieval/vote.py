@@ -169,8 +169,23 @@ class VoteTable:
                     voices[row, place] += _voice(reading.severity)
         self._voices = voices.reshape(len(readings), len(FLOW_PAIRS) * (len(GRADES) + 1))
 
-    def vote(self, names: Sequence[str], scores: Sequence[float], config: VoteConfig) -> tuple[PairVote, ...]:
+    def vote(
+        self,
+        names: Sequence[str],
+        scores: Sequence[float],
+        config: VoteConfig,
+        *,
+        valve: Valve | None = None,
+        weight: float = 1.0,
+    ) -> tuple[PairVote, ...]:
         """The outcome of paragraphs, nearest first, for each lesion with enough support.
+
+        Args:
+            names: The paragraphs.
+            scores: How near each is.
+            config: Settings.
+            valve: Only lesions of this valve.
+            weight: Of all paragraphs together, 0..1: less than 1 where others have a say as well.
 
         Raises:
             KeyError: If a paragraph is not in the table.
@@ -179,7 +194,7 @@ class VoteTable:
         if not rows:
             return ()
         nearness = np.array(scores[: config.k], dtype=np.float64)
-        weights = _softmax(nearness, config.temperature)
+        weights = weight * _softmax(nearness, config.temperature)
         said = self._said[rows]
         support = weights @ said
         voices = (weights @ self._voices[rows]).reshape(len(FLOW_PAIRS), len(GRADES) + 1)
@@ -190,6 +205,7 @@ class VoteTable:
                 config,
             )
             for place in np.flatnonzero((support >= config.min_support) & (support > 0)).tolist()
+            if valve is None or FLOW_PAIRS[place][0] is valve
         )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from echomine.domain.vocabulary import Valve
-from echomine.learning.valve_heads import fold_of, train_valve_heads
+from echomine.learning.valve_heads import ValveHeads, fold_of, train_valve_heads
 
 VALVES = list(Valve)
 
@@ -43,3 +43,12 @@ def test_folds_are_steady_and_used() -> None:
 def test_without_views_all_valves_are_alike() -> None:
     heads = train_valve_heads(np.zeros((0, 3), np.float32), [], [], folds=3, ridge=0.1)
     assert np.allclose(heads.probabilities(np.ones((2, 3), np.float32)), 0.25)
+
+
+def test_a_display_unlike_all_that_were_seen_is_told_by_doubt() -> None:
+    """A tenth of what a head is taught of its valve, the others alike: e^(8 x 0.1) to 1 is no more than a hint."""
+    heads = ValveHeads(np.eye(4, dtype=np.float32)[None])
+    sure, foreign = heads.probabilities(np.array([[0.75, -0.25, -0.25, -0.25], [0.1, 0, 0, 0]], dtype=np.float32))
+    assert sure[0] > 0.7
+    assert foreign[0] / foreign[1] < 1.2
+    assert np.isclose(foreign.sum(), 1)

@@ -88,9 +88,10 @@ def test_models_fitted_in_memory_find_no_own_patient(workspace, settings):
     data = load_learning_data(workspace, settings.image_feature, patients=None, most_unlabelled=0, progress=SILENT)
     models, space = fit_models(data, data.paragraphs, settings, seed=0, progress=SILENT)
     assert space.size == settings.text_space.size
-    features = models.feature.embed(data.images.pixels[:8]).features
-    found = models.index.search(models.transform.map(features), 5, own_patients=data.images.patients[:8])
+    embedded = models.feature.embed(data.images.pixels[:8])
+    places, patients = models.transform.map(embedded.features), data.images.patients[:8]
+    found = models.labeller.near(models.index, places, embedded.valves, patients)
     by_id = {one.paragraph_id: one.patient for one in data.paragraphs}
-    for patient, hits in zip(data.images.patients[:8], found, strict=True):
-        assert patient not in {by_id[hit.paragraph_id] for hit in hits}
-    assert np.isfinite(features).all()
+    for patient, near in zip(patients, found, strict=True):
+        assert patient not in {by_id[hit.paragraph_id] for one in near for hit in one.neighbours}
+    assert np.isfinite(embedded.features).all()

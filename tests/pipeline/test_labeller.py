@@ -9,6 +9,7 @@ from echomine.domain.records import Calibration, ImageRecord
 from echomine.domain.severity import SeverityInterval
 from echomine.domain.vocabulary import Assertion, Disease, DopplerMode, Severity, Valve
 from echomine.pipeline.labeller import Labeller, fit_judgements, judged_votes, stated_presence
+from echomine.pipeline.valve_neighbours import ValveNeighbours
 from echomine.retrieval.confidence import ConfidenceConfig
 from echomine.retrieval.paragraph_index import Neighbour
 from echomine.retrieval.vote import Ballot, Reading, VoteConfig, vote
@@ -46,7 +47,8 @@ def record(calibration=SCALE):
 
 
 def hits(*names):
-    return [Neighbour(paragraph_id=name, score=0.9) for name in names]
+    neighbours = tuple(Neighbour(paragraph_id=name, score=0.9) for name in names)
+    return (ValveNeighbours(valve=Valve.AORTIC, probability=1.0, neighbours=neighbours),)
 
 
 def test_a_clear_vote_is_kept_with_the_paragraphs_that_made_it(labeller):

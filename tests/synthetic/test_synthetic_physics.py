@@ -80,3 +80,19 @@ def test_diastolic_jets_have_a_half_time_and_systolic_ones_a_shape() -> None:
         jet = state(valve, regurgitation=6.5).jet
         assert (jet.half_time_ms > 0) == (valve in SEMILUNAR)
         assert (jet.triangularity > 0) == (valve not in SEMILUNAR)
+
+
+@pytest.mark.parametrize(
+    ("slowest", "fastest", "mean", "deviation"),
+    [(2.0, 3.0, 0.22, 0.05), (3.0, 4.0, 0.29, 0.07), (4.0, 5.4, 0.37, 0.06)],
+    ids=["mild", "moderate", "severe"],
+)
+def test_an_aortic_jet_peaks_as_early_as_those_of_262_patients(
+    slowest: float, fastest: float, mean: float, deviation: float
+) -> None:
+    """Acceleration over ejection time, mean and standard deviation by Gamaza-Chulian et al. 2017."""
+    rng = np.random.default_rng(0)
+    flows = [valve_state(Valve.AORTIC, rng.uniform(1.0, 7.0), 0.5, rng).forward for _ in range(3000)]
+    peaks = [flow.peak_fraction for flow in flows if slowest <= flow.vmax_mps < fastest]
+    assert np.mean(peaks) == pytest.approx(mean, abs=0.03)
+    assert np.std(peaks) == pytest.approx(deviation, abs=0.02)
