@@ -89,7 +89,9 @@ class MassCalibration:
 
     def __post_init__(self) -> None:
         if not 0 < self.mg_per_mm3_hu < 0.01:
-            raise ConfigurationError(f"a mass calibration lies in 0..0.01 mg/mm3/HU, got {self.mg_per_mm3_hu}")
+            raise ConfigurationError(
+                f"a mass calibration is above 0 and below 0.01 mg/mm3/HU, got {self.mg_per_mm3_hu}"
+            )
 
 
 def candidates(

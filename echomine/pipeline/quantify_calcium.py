@@ -32,6 +32,8 @@ from echomine.pipeline.cardiac_result import CardiacResult, CardiacValue, Catego
 from echomine.pipeline.given_masks import read_given_mask
 
 SHOWN_SLICES = 4
+UNNAMED = 1 + max(CalciumSite)
+"""Class of every dense piece in a mask that names no sites; given back as a mask by site it is refused."""
 WINDOW_HU = (-160.0, 640.0)
 
 
@@ -157,7 +159,7 @@ def _scored(
         mask = find_calcium(values, spacing, finder)
         scores = scores_by_site(values, mask, spacing, convention=request.convention, calibration=calibration)
         return mask, scores, f"{CALCIUM} {finder.generation}"
-    mask = (numbered > 0).astype(np.uint8)
+    mask = np.where(numbered > 0, UNNAMED, 0).astype(np.uint8)
     score = calcium_scores(values, mask > 0, spacing, convention=request.convention, calibration=calibration)
     return mask, {"all_candidates": score}, "every candidate, bone included"
 
