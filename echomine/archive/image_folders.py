@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -85,13 +85,17 @@ def _is_present(label: Row) -> bool:
 def _rows(place: Path, config: DataConfig) -> Iterator[Row]:
     table = place / METADATA
     if table.is_file():
-        with table.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                yield _parsed(table, number, line)
+        yield from _table_rows(table)
         return
     for path in sorted(place.glob("*/*")):
         if path.suffix.lower() in PICTURE_SUFFIXES and path.match(config.pattern):
             yield {"file_name": f"{path.parent.name}/{path.name}", "class": path.parent.name}
+
+
+def _table_rows(table: Path) -> Iterator[Row]:
+    with table.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            yield _parsed(table, number, line)
 
 
 def _parsed(table: Path, number: int, line: str) -> Row:
@@ -133,12 +137,33 @@ def _read(
     path = place / row["file_name"]
     if not path.resolve().is_relative_to(place.resolve()):
         raise ItemError(Reason.BAD_ROW, f"{row['file_name']} lies outside the data set")
-    pixels: Pixels = read_pixels(path)
-    if config.physical_grid is not None:
-        pixels = resample_bytes(_display(pixels, row), config.physical_grid)
+    pixels = _on_grid(read_pixels(path), row, config)
     group = group_of(row["file_name"], config.group, str(row.get("patient") or ""))
     called = str((PurePosixPath(split or "") / row["file_name"]).with_suffix(""))
     return [Sample(name=called, group=group, pixels=pixels, target=classes.index(name), split=split)]
+
+
+def read_display(path: Path, config: DataConfig) -> Pixels:
+    """A picture as the networks of such a data set see it: on the grid, by the scale that metadata beside it state.
+
+    Raises:
+        UsageError: If the metadata cannot be read.
+        ItemError: If the picture cannot be read.
+    """
+    table = path.parent / METADATA
+    row: Row = {}
+    if config.physical_grid is not None and table.is_file():
+        row = _by_file_name(table, table.stat().st_mtime_ns).get(path.name, {})
+    return _on_grid(read_pixels(path), row, config)
+
+
+@lru_cache(maxsize=4)
+def _by_file_name(table: Path, _changed: int) -> Mapping[str, Row]:
+    return {str(row["file_name"]): row for row in _table_rows(table)}
+
+
+def _on_grid(pixels: Pixels, row: Row, config: DataConfig) -> Pixels:
+    return pixels if config.physical_grid is None else resample_bytes(_display(pixels, row), config.physical_grid)
 
 
 def _display(pixels: Pixels, row: Row) -> SpectralDisplay:

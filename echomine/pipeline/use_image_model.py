@@ -11,8 +11,8 @@ import numpy as np
 from echomine.archive.coco_files import coco_document
 from echomine.archive.durable_files import write_bytes
 from echomine.archive.exports import png_of
+from echomine.archive.image_folders import read_display
 from echomine.archive.nifti_files import is_nifti, write_nifti_mask
-from echomine.archive.picture_bytes import read_pixels
 from echomine.archive.tables import csv_bytes
 from echomine.archive.training_data import PICTURE_SUFFIXES, BadSample, DataConfig, pixel_spacing
 from echomine.archive.training_sets import (
@@ -42,7 +42,7 @@ class PredictionRequest:
         model: Name of the model in the workspace.
         sources: Files or folders of pictures and NIfTI volumes.
         out: Folder to write; it may be there.
-        data: The model's data settings: spacing of pictures, and what files of its kind are masks, not pictures.
+        data: The model's data settings: spacing of pictures, grid of displays, and what files of its kind are masks.
         onnx: Whether onnxruntime answers instead of torch.
         overlays: Whether pictures with the answer are drawn.
     """
@@ -172,7 +172,7 @@ def _answer(model: ImageModel, runtime: Runtime | None, asked: _Asked, request: 
 def _samples(asked: _Asked, data: DataConfig) -> list[Sample]:
     if is_nifti(asked.path):
         return nifti_samples(asked.path, data, name=asked.name, with_mask=False)
-    pixels = read_pixels(asked.path)
+    pixels = read_display(asked.path, data)
     return [Sample(name=asked.stem, group=asked.stem, pixels=pixels, spacing_mm=pixel_spacing(data))]
 
 

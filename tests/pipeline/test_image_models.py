@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from echomine.archive.training_sets import load_training_set
 from echomine.archive.workspace import Workspace
 from echomine.domain.errors import ArtifactError, ConfigurationError, UsageError
 from echomine.domain.vocabulary import Split
@@ -197,6 +198,30 @@ def test_pictures_of_one_name_do_not_overwrite_each_other(disc_model, tmp_path):
     assert [(one.reason.value, "written over" in one.message) for one in apart.problems] == [("bad_row", True)]
 
 
+def test_displays_are_predicted_on_the_grid_that_was_learnt_from(tmp_path):
+    """A display of another scale is another picture: predicting without the grid would ask about one never shown."""
+    rng, rows, folder = np.random.default_rng(0), [], tmp_path / "set" / "train"
+    folder.mkdir(parents=True)
+    for number in range(8):
+        Image.fromarray(rng.integers(0, 255, (60, 80), dtype=np.uint8)).save(folder / f"p{number}_a.png")
+        scale = {"mps_per_px": 0.02 + 0.02 * number, "baseline_y": 30.0, "s_per_px": 0.01 + 0.005 * number}
+        rows.append({"file_name": f"p{number}_a.png", "class": "ab"[number % 2], "patient": f"p{number}", **scale})
+    (folder / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    tables = TABLES | {
+        "data": {"kind": "image_folder", "path": "unused", "grid": [32, 32]},
+        "network": {"name": "spectral_net"},
+        "input": {"size": [32, 32], "with_axis": True},
+        "training": {**TABLES["training"], "epochs": 1, "repeats": 1},
+    }
+    file = training_file(tables)
+    train(tmp_path / "w", file, data=tmp_path / "set")
+    request = PredictionRequest(model="disc", sources=(folder,), out=tmp_path / "out", data=file.data)
+    asked = [row["p_a"] for row in predict(tmp_path / "w", request).rows]
+    learnt = load_training_set(file.data, tmp_path / "set").samples.samples
+    model, _ = load_model(tmp_path / "w", "disc")
+    assert asked == pytest.approx(model.probabilities(learnt)[:, 0], abs=1e-5)
+
+
 def test_pictures_without_spacing_have_no_distances(tmp_path):
     rng = np.random.default_rng(1)
     for number in range(6):
@@ -307,7 +332,6 @@ def test_exported_labels_train_a_classifier(mined_workspace, tmp_path):
     """The loop closes: what echomine labelled becomes a data set, and the data set a classifier."""
     from echomine.archive.image_folders import COARSE_NAMES
     from echomine.archive.training_data import DataConfig
-    from echomine.archive.training_sets import load_training_set
     from echomine.pipeline.export_labels import ExportRequest, export_labels
 
     workspace = Workspace.open(mined_workspace.workspace, create=False)
