@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echomine.domain.config import config_from, config_to_dict
-from echomine.domain.errors import ArtifactError
+from echomine.domain.errors import ArtifactError, ConfigurationError
 from echomine.domain.records import Evidence, ImageRecord, Label, Paragraph
 from echomine.domain.severity import SeverityInterval
 from echomine.domain.vocabulary import Assertion, Disease, LabelSource, Severity, Valve
@@ -151,7 +151,7 @@ class Labeller:
                 },
                 lexicon=str(settings["lexicon"]),
             )
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, ConfigurationError) as error:
             raise ArtifactError(f"the labeller lacks a part ({error}); run `echomine learn` again") from error
 
 

@@ -123,15 +123,15 @@ class AbstentionThreshold:
 
     Attributes:
         value: Labels with a confidence of at least this are kept.
-        precision: Share of right ones among those kept on the validation votes; NaN if none is kept.
-        expected: Mean confidence of those kept; NaN if none is kept.
+        precision: Share of right ones among those kept on the validation votes; None if none is kept.
+        expected: Mean confidence of those kept; None if none is kept.
         coverage: Share of the votes kept.
         met: Whether both reach what was wanted; if not, ``value`` is the wanted precision itself.
     """
 
     value: float
-    precision: float
-    expected: float
+    precision: float | None
+    expected: float | None
     coverage: float
     met: bool
 
@@ -180,8 +180,8 @@ def threshold_for_precision(
     above = values >= value
     return AbstentionThreshold(
         value=value,
-        precision=float(right[above].mean()) if above.any() else float("nan"),
-        expected=float(values[above].mean()) if above.any() else float("nan"),
+        precision=float(right[above].mean()) if above.any() else None,
+        expected=float(values[above].mean()) if above.any() else None,
         coverage=float(above.mean()),
         met=bool(good.any()),
     )

@@ -100,14 +100,26 @@ def test_reload_gives_the_same_labels_and_bytes(labeller):
     assert again.to_files() == labeller.to_files()
 
 
+def test_a_labeller_that_keeps_nothing_comes_back_and_abstains_from_everything(labeller):
+    votes, right = votes_with_truth()
+    judgements = fit_judgements(votes, [False] * len(right), ConfidenceConfig(), precision=0.95)
+    files = dataclasses.replace(labeller, judgements=judgements).to_files()
+    json.loads(files["labeller.json"], parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    again = Labeller.from_files(files)
+    assert again.judgements[Assertion.PRESENT].threshold.coverage == 0
+    assert all(one.abstained for one in again.labels(record(), hits("clear", "clear"), model="m"))
+
+
 def test_a_missing_part_is_an_artifact_error(labeller):
     files = labeller.to_files()
     del files["readings.json"]
     with pytest.raises(ArtifactError, match="the labeller lacks a part"):
         Labeller.from_files(files)
-    broken = labeller.to_files() | {"labeller.json": json.dumps({"vote": {}}).encode()}
-    with pytest.raises(ArtifactError, match="the labeller lacks a part"):
-        Labeller.from_files(broken)
+    settings = json.loads(labeller.to_files()["labeller.json"])
+    for wrong in ({"vote": {}}, settings | {"vote": settings["vote"] | {"k": "ten"}}):
+        broken = labeller.to_files() | {"labeller.json": json.dumps(wrong).encode()}
+        with pytest.raises(ArtifactError, match="the labeller lacks a part"):
+            Labeller.from_files(broken)
 
 
 def test_stated_presence_counts_an_ungraded_lesion_and_not_a_trace():

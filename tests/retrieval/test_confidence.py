@@ -110,7 +110,8 @@ def test_a_precision_out_of_reach_is_said_so():
     assert (wrong.met, wrong.value, wrong.precision) == (False, 0.95, 0.0)
     unsure = threshold_for_precision(np.full(30, 0.6), np.ones(30, bool), wanted=0.95)
     assert (unsure.met, unsure.value, unsure.coverage) == (False, 0.95, 0.0)
-    assert np.isnan(unsure.precision)
+    assert unsure.precision is None
+    assert unsure.expected is None
 
 
 def test_equal_confidences_are_kept_or_left_together():
