@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 
 from echomine.cli.application import DEFAULT_WORKSPACE, JsonOption, SeedOption, WorkspaceOption, app
-from echomine.cli.showing import RichProgress, finish, print_json, print_problems, print_table, stderr, stdout
+from echomine.cli.showing import (
+    RichProgress,
+    check_png,
+    finish,
+    print_json,
+    print_problems,
+    print_table,
+    stderr,
+    stdout,
+)
 from echomine.domain.vocabulary import LabelSource, Valve
 
 
@@ -144,6 +153,7 @@ def query(
     as_json: JsonOption = False,
 ) -> None:
     """Show the paragraphs and cases most similar to an image, and the labels read from them."""
+    check_png(picture)
     from echomine.archive.workspace import Workspace
     from echomine.pipeline.find_similar import find_similar
 
@@ -203,9 +213,10 @@ def export(
         return print_json(result.document())
     print_table(f"Exported to {result.path}", ("what", "number"), [(k, str(v)) for k, v in result.counts.items()])
     if not result.counts["labels"]:
-        stderr().print(
-            "Note: no label passed; --abstained exports also those that the models abstain from", highlight=False
-        )
+        left_out = ", ".join(f"{what} {count}" for what, count in result.excluded.items() if count)
+        advice = "" if abstained else "--abstained exports also those that the models abstain from"
+        said = "; ".join(filter(None, ["no label passed", left_out and f"left out: {left_out}", advice]))
+        stderr().print(f"Note: {said}", highlight=False)
     return None
 
 

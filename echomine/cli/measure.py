@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from echomine.cli.application import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption, app
-from echomine.cli.showing import finish, print_json, print_table, stderr
+from echomine.cli.showing import check_png, finish, print_json, print_table, stderr
 from echomine.domain.vocabulary import Valve
 
 
@@ -22,6 +22,7 @@ def measure(
 
     Needs no workspace. Exit code 1 says that nothing could be measured; the reason is given.
     """
+    check_png(picture)
     from echomine.pipeline.measure_image import measure_image, summary_rows
 
     measured = measure_image(image, valve=valve, check_axis=check_axis)
@@ -34,8 +35,9 @@ def measure(
     else:
         for problem in measured.problems:
             stderr().print(f"Note: {problem.message} ({problem.code})", highlight=False)
-        headers = ("flow", "Vmax m/s", "mean gradient mmHg", "VTI cm", "half-time ms", "beats")
-        print_table(f"Measured on {image.name}", headers, summary_rows(measured))
+        headers = ("flow", "Vmax m/s", "mean gradient mmHg", "VTI cm", "half-time ms", "beats", "quality")
+        if rows := summary_rows(measured):
+            print_table(f"Measured on {image.name}", headers, rows)
     finish(0 if measured.measured else 1)
 
 

@@ -4,9 +4,12 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from echomine.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from echomine.pipeline.progress import Advance
@@ -66,6 +69,16 @@ def print_table(title: str, headers: tuple[str, ...], rows: Sequence[tuple[str, 
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     stdout().print(table)
+
+
+def check_png(picture: Path | None) -> None:
+    """Refuses the name of a picture to be written that does not end in .png.
+
+    Raises:
+        UsageError: If it does not.
+    """
+    if picture is not None and picture.suffix.lower() != ".png":
+        raise UsageError(f"pictures are written as PNG: give a name that ends in .png, not {picture.name}")
 
 
 def finish(problems: int) -> None:

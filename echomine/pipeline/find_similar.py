@@ -50,11 +50,11 @@ def find_similar(
         UsageError: If the image cannot be used; the sentence says why.
         ArtifactError: If nothing is learnt yet, or a model was altered.
     """
-    chain = load_chain(workspace)
     try:
         spectral = read_spectral_file(image)
     except ItemError as error:
         raise UsageError(f"{image.name}: {error} ({error.reason.value})") from error
+    chain = load_chain(workspace)
     record = _record(workspace, spectral)
     place = places_of(chain, [OnGrid(on_grid(spectral, chain.grid))])
     owner = "" if own_patient else record.patient

@@ -187,13 +187,15 @@ def _rounded(value: float | None, digits: int) -> float | None:
 
 
 def summary_rows(measured: MeasuredImage) -> list[tuple[str, ...]]:
-    """Rows of a table: one a flow."""
+    """Rows of a table: one a flow; a peak of which not all is on the display has a sign before it."""
     flows: Sequence[dict[str, Any]] = measured.document()["flows"]
     return [
         (
             str(flow["flow"] or ""),
-            *(_cell(flow[key]) for key in ("vmax_mps", "mean_gradient_mmhg", "vti_cm", "pht_ms")),
+            ("\u2265 " if any(beat["beyond_display"] for beat in flow["beats"]) else "") + _cell(flow["vmax_mps"]),
+            *(_cell(flow[key]) for key in ("mean_gradient_mmhg", "vti_cm", "pht_ms")),
             f"{len(flow['beats'])} + {flow['cut_beats']} cut",
+            str(flow["quality"] or ""),
         )
         for flow in flows
     ]

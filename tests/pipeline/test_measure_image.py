@@ -65,7 +65,10 @@ def test_the_picture_shows_nothing_outside_the_display(tmp_path: Path) -> None:
     with Image.open(tmp_path / "out.png") as picture:
         assert picture.width == measured.box[2] - measured.box[0]
     assert measurement_picture(measured).shape[0] > measured.box[3] - measured.box[1]
-    assert summary_rows(measured)
+    (row,) = summary_rows(measured)[:1]
+    flow = measured.document()["flows"][0]
+    assert row[-1] == flow["quality"]
+    assert row[1].startswith("\u2265") == any(beat["beyond_display"] for beat in flow["beats"])
 
 
 @pytest.mark.parametrize(
