@@ -3,8 +3,8 @@
     python -m benchmarks.image_training --real ../shared/data                 every row
     python -m benchmarks.image_training --real ../shared/data --only camus    rows whose name holds a word
 
-Rows on real data need the folders ``sunnybrook`` and ``camus``; the synthetic sets are drawn first, 300 displays with
-beats and envelopes and 1,000 with valve and flow. Every row is split by patient and judged on patients the network
+Rows on real data need the folders ``sunnybrook`` and ``camus``; the synthetic sets are drawn first, 600 displays with
+beats and envelopes and 4,000 with valve and flow. Every row is split by patient and judged on patients the network
 never saw; where ``split.folds`` is set, every patient is so judged, by the network of one fold, and the masks of all
 folds stand in one figure. Intervals are bootstrapped over patients. A row that is there already is not trained again.
 """
@@ -29,7 +29,7 @@ from echomine.pipeline.model_card import words_of
 from echomine.pipeline.training_file import TrainingFile, read_training_file
 
 CONFIGS = Path(__file__).parent / "configs"
-SETS = {DrawnKind.BEATS: (300, 11), DrawnKind.VIEWS: (1000, 12)}
+SETS = {DrawnKind.BEATS: (600, 11), DrawnKind.VIEWS: (4000, 12)}
 SHOWN = {
     "views": ("accuracy", "balanced_accuracy", "auroc"),
     "sunnybrook": ("dice_LV", "median"),
