@@ -172,7 +172,7 @@ def test_what_cannot_be_built_is_told(wrong, match):
         ("unet", {"width": 0}, "width is a whole number from 1 on, got 0"),
         ("unet", {"norm": "btach"}, "norm is batch, instance or empty, got 'btach'"),
         ("unet_valid", {"width": 0}, "width is a whole number"),
-        ("segnet", {"width": "8"}, "width is a whole number from 1 on, got '8'"),
+        ("segnet", {"width": "8"}, "width of SegNetConfig is a whole number, got '8'"),
         ("fcn8s", {"hidden": -3}, "hidden is a whole number"),
         ("vgg16", {"dropout": 2}, "dropout is a share from 0 to below 1, got 2"),
         ("alexnet_2012", {"width": 0}, "width"),
