@@ -40,7 +40,8 @@ class ValveHeads:
             chosen = scores.mean(axis=1)
         else:
             chosen = scores[np.arange(len(features)), [fold_of(name, len(self.weights)) for name in patients]]
-        powers = np.exp(SHARPNESS * chosen) + np.exp(SHARPNESS * DOUBT)
+        top = np.maximum(chosen.max(axis=1, keepdims=True), DOUBT)  # the largest power is 1, whatever the scores
+        powers = np.exp(SHARPNESS * (chosen - top)) + np.exp(SHARPNESS * (DOUBT - top))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)
 
 

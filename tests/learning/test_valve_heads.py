@@ -52,3 +52,9 @@ def test_a_display_unlike_all_that_were_seen_is_told_by_doubt() -> None:
     assert sure[0] > 0.7
     assert foreign[0] / foreign[1] < 1.2
     assert np.isclose(foreign.sum(), 1)
+
+
+def test_a_display_far_beyond_all_that_was_learnt_from_still_has_probabilities() -> None:
+    heads = ValveHeads(np.eye(4, dtype=np.float32)[None])
+    found = heads.probabilities(np.array([[40.0, 0, 0, 0], [-40.0, -40, -40, -40]], dtype=np.float32))
+    np.testing.assert_allclose(found, [[1, 0, 0, 0], [0.25] * 4], atol=1e-6)
