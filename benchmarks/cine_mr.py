@@ -38,7 +38,13 @@ QUANTITIES = {
 }
 
 
-def _volume(folder: Path, patient: str, instant: str) -> LabelledVolume:
+def listed_patients(folder: Path) -> list[str]:
+    """The patients of a folder, in the order of its index."""
+    return [row["patient"] for row in csv.DictReader((folder / "index.csv").read_text().splitlines())]
+
+
+def read_volume(folder: Path, patient: str, instant: str) -> LabelledVolume:
+    """One instant of a patient, with its mask."""
     image = read_nifti(folder / f"{patient}_{instant}.nii.gz", dimensions=(3,))
     mask = read_nifti(folder / f"{patient}_{instant}_gt.nii.gz", dimensions=(3,))
     placement = stack_placement(image.affine, image.spacing_mm)
@@ -50,8 +56,9 @@ def _volume(folder: Path, patient: str, instant: str) -> LabelledVolume:
     )
 
 
-def _network(path: Path, volumes: list[LabelledVolume], config: CineTraining, seed: int) -> IsenseeUNet:
-    network = IsenseeUNet(IsenseeConfig(base=config.base))
+def trained_network(path: Path, volumes: list[LabelledVolume], config: CineTraining, seed: int) -> IsenseeUNet:
+    """The network of a file, trained first where there is none."""
+    network = IsenseeUNet(IsenseeConfig(dimensions=config.dimensions, base=config.base))
     if not path.exists():
         checkpoint = CheckpointFile(path.with_suffix(".unfinished"), f"{config} {seed} {[one.name for one in volumes]}")
         network, _ = train_cine_network(volumes, config, seed=seed, checkpoint=checkpoint)
@@ -118,7 +125,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
-    patients = [row["patient"] for row in csv.DictReader((options.data / "index.csv").read_text().splitlines())]
+    patients = listed_patients(options.data)
     config, scores = CineTraining(epochs=options.epochs), _Scores()
     for fold in range(options.folds) if options.only < 0 else [options.only]:
         path = options.out / f"fold{fold}.safetensors"
@@ -126,10 +133,10 @@ def main() -> None:
             print(f"fold {fold} is not trained and left out")
             continue
         left_out = patients[fold :: options.folds]
-        known = [_volume(options.data, one, at) for one in patients if one not in left_out for at in ("ED", "ES")]
-        network = _network(path, known, config, fold)
+        known = [read_volume(options.data, one, at) for one in patients if one not in left_out for at in ("ED", "ES")]
+        network = trained_network(path, known, config, fold)
         for patient in left_out if options.only < 0 else []:
-            scores.add(network, [_volume(options.data, patient, at) for at in ("ED", "ES")], config)
+            scores.add(network, [read_volume(options.data, patient, at) for at in ("ED", "ES")], config)
     if scores.true:
         scores.report(options.out)
 

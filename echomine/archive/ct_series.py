@@ -19,6 +19,7 @@ CT_CLASSES = frozenset({"1.2.840.10008.5.1.4.1.1.2"})
 LARGEST_SLICES = 2000
 SPACING_TOLERANCE = 0.05
 PARALLEL = 0.999
+TILTED = "the gantry was tilted: slices are shifted against each other"
 FEWEST_SLICES = 3
 
 
@@ -142,7 +143,7 @@ def _step(positions: NDArray[np.float64], normal: NDArray[np.float64]) -> tuple[
             Reason.BAD_SERIES, f"slices are missing or unevenly spaced: {along.min():.2f} to {along.max():.2f} mm"
         )
     tilted = float((along / np.linalg.norm(steps, axis=1)).min()) < PARALLEL
-    return step, ("the gantry was tilted: slices are shifted against each other",) if tilted else ()
+    return step, (TILTED,) if tilted else ()
 
 
 def _hounsfield(header: Dataset, limits: ReadLimits) -> NDArray[np.float32]:

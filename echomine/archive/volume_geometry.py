@@ -16,6 +16,10 @@ from echomine.domain.errors import ItemError, Reason
 ElementT = TypeVar("ElementT", bound=np.generic)
 _WANTED_SIGNS = (-1.0, -1.0, 1.0)
 SLICE_AXIS_RATIO = 1.5
+LARGEST_SKEW = 0.02
+"""Largest cosine between the two axes of a plane; beyond it its pixels are no rectangles."""
+SHIFT_TOLERANCE = 1e-3
+"""A header rounds its spacing by less than that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,4 +109,20 @@ def _placed(
         for axis, world in zip(order, worlds, strict=True)
     )
     spacing: Any = tuple(float(spacing_mm[axis]) for axis in order)
+    directions = _directions(affine)
+    y, x = directions[:, order[-2]], directions[:, order[-1]]
+    if abs(float(y @ x)) > LARGEST_SKEW:
+        raise ItemError(
+            Reason.BAD_SPACING, "its pixels are no rectangles: the affine is sheared in plane; resample the image first"
+        )
+    if len(order) == 3:
+        spacing = (_apart_mm(affine, spacing[0], order), *spacing[1:])
     return Placement(order=order, flipped=flips, spacing_mm=spacing)
+
+
+def _apart_mm(affine: NDArray[np.float64], stated_mm: float, order: tuple[int, ...]) -> float:
+    """The distance of slices along their normal, where a header states that from corner to corner of shifted ones."""
+    z, y, x = (np.asarray(affine, dtype=float)[:3, axis] for axis in order)
+    normal = np.cross(y, x)
+    normal_mm = abs(float(z @ normal)) / float(np.linalg.norm(normal))
+    return normal_mm if normal_mm < (1 - SHIFT_TOLERANCE) * stated_mm else stated_mm

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from echomine.archive.ct_series import read_ct_series
+from echomine.archive.ct_series import PARALLEL, TILTED, read_ct_series
 from echomine.archive.durable_files import write_bytes
 from echomine.archive.nifti_files import NiftiImage, nifti_of, read_nifti, write_nifti_mask
 from echomine.archive.volume_geometry import Placement, axial_placement
@@ -134,6 +134,8 @@ def read_ct(path: Path) -> CtScan:
     else:
         image, slices, notes = read_nifti(path, dimensions=(3,)), (), ()
     placement = axial_placement(image.affine, image.spacing_mm)
+    if not notes and placement.spacing_mm[0] < PARALLEL * np.linalg.norm(image.affine[:3, placement.order[0]]):
+        notes = (TILTED,)
     return CtScan(
         image=image, placement=placement, values_hu=placement.canonical(image.values), slices=slices, notes=notes
     )

@@ -54,6 +54,7 @@ def check_short_axis(image: NiftiImage, path: Path, *, step_mm: float) -> None:
     if step_mm <= LARGEST_CLIP_STEP:
         raise ItemError(
             Reason.WRONG_MODALITY,
-            f"{path.name} steps {step_mm:.2f} mm from plane to plane, so it is a clip or a volume of thin slices; "
-            "slices of a short-axis stack lie 5 to 10 mm apart",
+            f"{path.name} steps {step_mm:.2f} mm from plane to plane, so it is a clip, or a volume of thin "
+            "slices, which need not lie across the ventricle: resample it to short-axis slices 5 to 10 mm apart, as the "
+            "networks and the criteria of anatomy know them",
         )

@@ -105,7 +105,7 @@ def train_slices(
 
 
 def _asked(request: SliceTrainingRequest) -> "CineTraining":
-    config = replace(_settings(request.kind), epochs=request.epochs)
+    config = replace(slice_settings(request.kind), epochs=request.epochs)
     if request.base is not None:
         config = replace(config, base=request.base)
     if request.window is not None:
@@ -115,7 +115,12 @@ def _asked(request: SliceTrainingRequest) -> "CineTraining":
     return config
 
 
-def _settings(kind: str) -> "CineTraining":
+def slice_settings(kind: str) -> "CineTraining":
+    """The form of a kind that two cores can train.
+
+    Raises:
+        UsageError: If there is no such kind.
+    """
     from echomine.learning.cine_mr import CineTraining
     from echomine.learning.slice_augmentation import SliceAugmentation
     from echomine.models.segmentation.cine_preparation import CinePreparation

@@ -9,7 +9,9 @@ from echomine.archive.source_images import ReadLimits
 from echomine.archive.volume_geometry import axial_placement, plane_placement, stack_placement
 from echomine.domain.errors import ItemError, Reason, UsageError
 
-OBLIQUE = np.array([[-0.9, 0.6, 2.1, 40], [1.0, 1.1, -3.2, -20], [-0.5, 0.9, 7.4, 3], [0, 0, 0, 1.0]])
+_TURN, _STEPS = np.linalg.qr([[-0.9, 0.6, 2.1], [1.0, 1.1, -3.2], [-0.5, 0.9, 7.4]])
+OBLIQUE = np.array([[0, 0, 0, 40.0], [0, 0, 0, -20], [0, 0, 0, 3], [0, 0, 0, 1]])
+OBLIQUE[:3, :3] = _TURN * np.diag(_STEPS)
 
 
 def _write(path, values, affine=None, **settings):

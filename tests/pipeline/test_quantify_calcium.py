@@ -7,7 +7,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from echomine.domain.errors import ArtifactError, ConfigurationError, ItemError
+from echomine.domain.errors import ArtifactError, ConfigurationError, ItemError, Reason
 from echomine.pipeline.quantify_calcium import CalciumRequest, quantify_calcium, read_ct
 from tests.pipeline.heart_files import chest_ct, in_world_order, save, stored_another_way, words_of
 
@@ -97,3 +97,32 @@ def test_calcium_of_a_dicom_series_comes_with_a_structured_report(tmp_path, make
     of_everything = words_of(pydicom.dcmread(plain.files["structured_report"]))
     assert "every dense piece, bone included" in of_everything
     assert "coronary" not in of_everything
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+def test_slices_of_a_tilted_gantry_count_by_their_distance(tmp_path, order):
+    """Slices 3 mm apart and shifted by 1 mm each are 3.16 mm from corner to corner, which headers state; volumes are 3 mm thick."""
+    affine = np.diag([1.0, 1, 3, 1])
+    affine[1, 2] = 1.0
+    for name, values in zip(("ct", "mask"), chest_ct(), strict=True):
+        save(tmp_path / f"straight_{name}.nii.gz", values, (1, 1, 3))
+        save(tmp_path / f"upright_{name}.nii.gz", values, None, affine)
+        stored_another_way(tmp_path / f"upright_{name}.nii.gz", tmp_path / f"tilted_{name}.nii.gz", order=order)
+    assert max(nibabel.load(tmp_path / "tilted_ct.nii.gz").header.get_zooms()) == pytest.approx(10**0.5)
+    straight, tilted = (
+        quantify_calcium(CalciumRequest(scan=tmp_path / f"{name}_ct.nii.gz", mask=tmp_path / f"{name}_mask.nii.gz"))
+        for name in ("straight", "tilted")
+    )
+    assert tilted.document()["values"] == straight.document()["values"]
+    assert "tilted" in tilted.notes[0]
+    assert straight.notes == ()
+
+
+def test_a_ct_sheared_in_plane_is_refused(tmp_path):
+    affine = np.diag([1.0, 1, 3, 1])
+    affine[0, 1] = 0.3
+    affine[1, 1] = (1 - 0.3**2) ** 0.5
+    scan = save(tmp_path / "ct.nii.gz", chest_ct()[0], None, affine)
+    with pytest.raises(ItemError, match="sheared in plane") as caught:
+        quantify_calcium(CalciumRequest(scan=scan, everything=True))
+    assert caught.value.reason is Reason.BAD_SPACING

@@ -221,6 +221,14 @@ def test_mr_bad_input_is_one_sentence(mr_files, tmp_path):
         quantify_mr(MrRequest(scans=(mr_files["ed"],), masks=(mr_files["ed_mask"],) * 2))
 
 
+def test_a_volume_of_thin_slices_is_refused_with_what_to_do(tmp_path):
+    """Isotropic volumes rarely lie across the ventricle, and no network saw one."""
+    thin = save(tmp_path / "thin.nii.gz", np.zeros((20, 20, 20), np.uint8), (1.2, 1.2, 1.2))
+    with pytest.raises(ItemError, match="resample it to short-axis slices 5 to 10 mm apart") as caught:
+        quantify_mr(MrRequest(scans=(thin,), masks=(thin,)))
+    assert caught.value.reason is Reason.WRONG_MODALITY
+
+
 @pytest.mark.parametrize("stated", [1.0, 4.0])
 def test_a_header_that_states_two_spacings_is_refused(mr_files, tmp_path, stated):
     """Volumes would be half of what they are, without a word."""
