@@ -55,6 +55,6 @@ def check_short_axis(image: NiftiImage, path: Path, *, step_mm: float) -> None:
         raise ItemError(
             Reason.WRONG_MODALITY,
             f"{path.name} steps {step_mm:.2f} mm from plane to plane, so it is a clip, or a volume of thin "
-            "slices, which need not lie across the ventricle: resample it to short-axis slices 5 to 10 mm apart, as the "
-            "networks and the criteria of anatomy know them",
+            "slices, which need not lie across the ventricle: resample it to short-axis slices 5 to 10 mm apart, "
+            "as networks and criteria of anatomy know them",
         )

@@ -101,7 +101,7 @@ def test_calcium_of_a_dicom_series_comes_with_a_structured_report(tmp_path, make
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
 def test_slices_of_a_tilted_gantry_count_by_their_distance(tmp_path, order):
-    """Slices 3 mm apart and shifted by 1 mm each are 3.16 mm from corner to corner, which headers state; volumes are 3 mm thick."""
+    """Slices 3 mm apart that are shifted by 1 mm each lie 3.16 mm from corner to corner, which their header states."""
     affine = np.diag([1.0, 1, 3, 1])
     affine[1, 2] = 1.0
     for name, values in zip(("ct", "mask"), chest_ct(), strict=True):
