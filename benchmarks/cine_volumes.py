@@ -52,8 +52,8 @@ def _print(name: str, structure: str, scores: list[StructureScores], patients: l
     dice = [one.dice for one in scores]
     far = float(np.mean([one.hausdorff_mm for one in scores]))
     print(
-        f"{name:8} {structure:3} n {len(dice)} Dice {shown(mean_by_patient(dice, patients))} (ED {np.mean(dice[::2]):.3f}, "
-        f"ES {np.mean(dice[1::2]):.3f}), Hausdorff {far:.1f} mm"
+        f"{name:8} {structure:3} n {len(dice)} Dice {shown(mean_by_patient(dice, patients))} "
+        f"(ED {np.mean(dice[::2]):.3f}, ES {np.mean(dice[1::2]):.3f}), Hausdorff {far:.1f} mm"
     )
 
 
