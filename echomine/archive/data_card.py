@@ -25,12 +25,14 @@ class ExportTally:
     exams: set[str] = field(default_factory=set)
 
     COUNTED = ("source", "valve", "disease", "severity_low", "assertion", "split")
+    OTHER_SOURCES = "what other sources say"
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Counts one row."""
         self.rows += 1
         for name in self.COUNTED:
             self.by.setdefault(name, Counter())[row[name]] += 1
+        self.by.setdefault(self.OTHER_SOURCES, Counter())[_said_by_others(row)] += 1
         for seen, value in ((self.patients, "patient"), (self.images, "sop_uid"), (self.exams, "study_uid")):
             if row[value]:
                 seen.add(row[value])
@@ -69,7 +71,10 @@ def data_card(tally: ExportTally, facts: CardFacts) -> str:
         f"{tally.rows} labels of {len(tally.images)} images, {len(tally.exams)} exams and "
         f"{len(tally.patients)} patients, as {facts.form}. Patients are split, never images; the part of a patient "
         "follows from a hash of the pseudonym and stays when the archive grows.",
-        *(_table(name, dict(sorted(tally.by.get(name, {}).items()))) for name in ExportTally.COUNTED),
+        *(
+            _table(name, dict(sorted(tally.by.get(name, {}).items())))
+            for name in (*ExportTally.COUNTED, ExportTally.OTHER_SOURCES)
+        ),
         "## How it was made",
         _table("setting", facts.settings),
         _table("version", facts.versions),
@@ -80,7 +85,8 @@ def data_card(tally: ExportTally, facts: CardFacts) -> str:
         "reports of similar images say, `measurement` what was measured. They are never merged. Severities form an "
         "interval on none, trace, mild, mild_moderate, moderate, moderate_severe, severe; `unspecified` is a named "
         "lesion without a grade. A valve without a row was not mentioned, which is not the same as normal. "
-        "`confidence` of a report label is 1: it is certain that the report says so.",
+        "`confidence` of a report label is 1: it is certain that the report says so. Evidence of the kind `agreement` "
+        "is what another source says of the same lesion, its score the grades in between: 2 or more are a conflict.",
         *facts.notes,
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -92,6 +98,13 @@ def _origin(facts: CardFacts) -> list[str]:
     if facts.mixed:
         return ["**Partly synthetic.** Some of the sources were made by a program."]
     return []
+
+
+def _said_by_others(row: Mapping[str, Any]) -> str:
+    notes = [piece["note"] for piece in row["evidence"] if piece["kind"] in ("agreement", "conflict")]
+    if not notes:
+        return "nothing"
+    return "the contrary" if any(note.startswith("conflict") for note in notes) else "the same"
 
 
 def _table(title: str, values: Mapping[str, Any]) -> str:

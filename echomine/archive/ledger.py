@@ -297,6 +297,20 @@ class Ledger:
                 page = connection.execute(query).all()
             yield from map(label_of, page)
 
+    def labels_beside(
+        self, study_uids: Collection[str], image_ids: Collection[str], *, models: Collection[str] | None
+    ) -> Iterator[Label]:
+        """Labels of exams, of their images and of further images, by the given model versions (None for all)."""
+        for column, names in ((labels.c.study_uid, study_uids), (labels.c.subject, image_ids)):
+            wanted = sorted(set(names))
+            for first in range(0, len(wanted), PAGE):
+                query = select(labels).where(column.in_(wanted[first : first + PAGE])).order_by(*_LABEL_ORDER)
+                if models is not None:
+                    query = query.where(labels.c.model.in_(models))
+                with self._database.read() as connection:
+                    page = connection.execute(query).all()
+                yield from map(label_of, page)
+
 
 def _without_result(query: Select[Any], model: str) -> Select[Any]:
     done = exists().where(

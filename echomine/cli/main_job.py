@@ -193,6 +193,9 @@ def export(
     source: Annotated[LabelSource | None, typer.Option(help="Only labels of this source.")] = None,
     valve: Annotated[Valve | None, typer.Option(help="Only labels of this valve.")] = None,
     abstained: Annotated[bool, typer.Option("--abstained", help="Also labels the models abstain from.")] = False,
+    without_conflicts: Annotated[
+        bool, typer.Option("--without-conflicts", help="Leave out labels that another source contradicts.")
+    ] = False,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     as_json: JsonOption = False,
 ) -> None:
@@ -207,6 +210,7 @@ def export(
         source=source,
         valve=valve,
         abstained=abstained,
+        without_conflicts=without_conflicts,
     )
     result = export_labels(Workspace.open(workspace, create=False), request)
     if as_json:

@@ -28,6 +28,7 @@ from echomine.domain.errors import ItemError, UsageError, WorkspaceError
 from echomine.domain.records import Label
 from echomine.domain.splits import DEFAULT_FRACTIONS, split_of
 from echomine.domain.vocabulary import DopplerMode, LabelSource, Split, Valve
+from echomine.pipeline.agreement import beside_each_other, in_conflict
 from echomine.pipeline.measured_labels import measurement_model
 from echomine.pipeline.progress import SILENT, Advance, Progress
 from echomine.pipeline.ventricle_labels import ventricle_rows
@@ -53,6 +54,7 @@ class ExportRequest:
         min_confidence: Least confidence.
         source, valve: Only these; None for all.
         abstained: Also labels that the models abstain from.
+        without_conflicts: Leave out labels that another source contradicts by two grades or more.
         fractions: Shares of patients in train, validation and test.
         salt: Another salt gives another split.
     """
@@ -63,6 +65,7 @@ class ExportRequest:
     source: LabelSource | None = None
     valve: Valve | None = None
     abstained: bool = False
+    without_conflicts: bool = False
     fractions: tuple[float, float, float] = DEFAULT_FRACTIONS
     salt: str = ""
 
@@ -229,14 +232,26 @@ class _Export:
 
     def _labels(self) -> Iterator[Label]:
         request = self._request
-        models = None
-        if self._labeller is not None:
-            generation = self._labeller.generation_id
-            models = ("", generation, measurement_model(generation), measurement_model(""))
-        everything = LabelFilter(source=request.source, valve=request.valve, models=models)
-        for label in self._catalog.ledger.labels(everything):
-            if self._is_wanted(label.confidence, abstained=label.abstained):
+        ledger, models = self._catalog.ledger, self._models()
+        everything = ledger.labels(LabelFilter(source=request.source, valve=request.valve, models=models))
+        wanted = (label for label in everything if self._is_wanted(label.confidence, abstained=label.abstained))
+        for label in beside_each_other(wanted, ledger, models=models):
+            if request.without_conflicts and in_conflict(label):
+                self._excluded["labels that another source contradicts"] += 1
+            else:
                 yield label
+
+    def _models(self) -> tuple[str, ...] | None:
+        """Current model versions: of reports, retrieval, and of one measuring, lest an image has its labels twice.
+
+        All (None) where nothing was learnt here.
+        """
+        if self._labeller is None:
+            return None
+        generation = self._labeller.generation_id
+        measured = measurement_model(generation)
+        named = measured if self._catalog.ledger.states(measured) else measurement_model("")
+        return "", generation, named
 
     def _is_wanted(self, confidence: float, *, abstained: bool) -> bool:
         """Whether a label passes the filters; one that does not is counted."""
@@ -263,6 +278,7 @@ class _Export:
             "source": request.source.value if request.source else "all",
             "valve": request.valve.value if request.valve else "all",
             "abstained labels": "included" if request.abstained else "left out",
+            "labels that another source contradicts": "left out" if request.without_conflicts else "included",
             "shares of train, validation, test": ", ".join(map(str, request.fractions)),
             "salt of the split": request.salt or "none",
         } | ({"abstention threshold": threshold} if threshold is not None else {})

@@ -11,13 +11,9 @@ from echomine.archive.workspace import Workspace
 from echomine.domain.errors import ItemError
 from echomine.domain.records import Label
 from echomine.domain.vocabulary import ItemState, LabelSource
+from echomine.pipeline.agreement import grade_distance, in_conflict
 from echomine.pipeline.label_archive import LabelProblem, problems_of
-from echomine.pipeline.measured_labels import (
-    grade_distance,
-    labels_of_image,
-    measurement_model,
-    suggested_valve,
-)
+from echomine.pipeline.measured_labels import labels_of_image, measurement_model, suggested_valve
 from echomine.pipeline.measuring import Measured, Measuring
 from echomine.pipeline.model_chain import LABELLER
 from echomine.pipeline.progress import SILENT, Progress
@@ -81,7 +77,7 @@ def measure_archive(workspace: Workspace, *, everything: bool = False, progress:
             results = [_result(file, answer, others) for file, answer in answered(files, work)]
             ledger.record(run, results)
             counts.update(one.state.value for one in results)
-            counts["conflicts"] += sum(map(_in_conflict, _labels_of(results)))
+            counts["conflicts"] += sum(map(in_conflict, _labels_of(results)))
             problems += problems_of(results)
             advance(len(results))
     ledger.finish_run(run, counts)
@@ -117,10 +113,6 @@ def _result(file: ImageFile, answer: Measured, others: Mapping[str, Sequence[Lab
 
 def _labels_of(results: Iterable[ImageResult]) -> Iterator[Label]:
     return (label for one in results for label in one.labels)
-
-
-def _in_conflict(label: Label) -> bool:
-    return any(piece.note.startswith("conflict") for piece in label.evidence)
 
 
 # ------------------------------------------------------------------ review

@@ -10,11 +10,11 @@ from echomine.doppler.flow_beats import Confidence
 from echomine.doppler.flow_kinds import FlowName, RecognisedFlow
 from echomine.doppler.flows import Flow
 from echomine.doppler.reading import DisplayReading
+from echomine.pipeline.agreement import with_agreement
 from echomine.reports.grading import DEFAULT_GUIDELINES, FiredRow, GuidelineGrade, grade_measurements
 
-MEASUREMENT, AGREEMENT = "measurement", "agreement"
-"""Kinds of evidence on a measured label: the numbers with their table, and what the other sources say."""
-AGREES, CONFLICT = "agrees", "conflict"
+MEASUREMENT = "measurement"
+"""Kind of the evidence of a measured label: the number with its table."""
 TRUST = {Confidence.HIGH: 0.98, Confidence.MEDIUM: 0.92, Confidence.LOW: 0.4}
 """How far a flow of that confidence is trusted: the share of synthetic grades within one step of the truth.
 
@@ -160,50 +160,3 @@ def labels_of_image(labels: Iterable[Label], record: ImageRecord, others: Iterab
         )
         for one in labels
     )
-
-
-# ------------------------------------------------------------------ agreement with the other sources
-
-
-def grade_distance(one: Label, other: Label) -> int:
-    """Steps between the nearest grades of two labels of a lesion: 0 where their intervals meet.
-
-    A lesion named without a grade is any grade but none; a negated one is none.
-    """
-    low, high = _bounds(one)
-    other_low, other_high = _bounds(other)
-    return max(0, low - other_high, other_low - high)
-
-
-def _bounds(label: Label) -> tuple[int, int]:
-    if label.assertion is Assertion.NEGATED:
-        return int(Severity.NONE), int(Severity.NONE)
-    if label.severity.high is Severity.UNSPECIFIED:
-        return int(Severity.TRACE), int(Severity.SEVERE)
-    return max(0, int(label.severity.low)), int(label.severity.high)
-
-
-def with_agreement(label: Label, others: Iterable[Label]) -> Label:
-    """The label with one more piece of evidence for each other source that speaks of the same lesion.
-
-    Grades that meet or lie side by side agree; those farther apart are a conflict. The score is the distance in grades.
-    """
-    pieces = [
-        Evidence(
-            kind=AGREEMENT,
-            reference=other.source.value,
-            score=float(distance),
-            note=f"{AGREES if distance <= 1 else CONFLICT}: {other.source.value} says {_words(other)}",
-        )
-        for other in others
-        if (other.valve, other.disease) == (label.valve, label.disease) and other.source is not label.source
-        for distance in (grade_distance(label, other),)
-    ]
-    return replace(label, evidence=(*label.evidence, *pieces))
-
-
-def _words(label: Label) -> str:
-    low, high = label.severity.low.word, label.severity.high.word
-    if label.assertion is Assertion.NEGATED:
-        return "none"
-    return low if low == high else f"{low} to {high}"

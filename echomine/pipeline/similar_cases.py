@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from echomine.domain.records import Hit, Label, Paragraph
 from echomine.domain.severity import SeverityInterval
 from echomine.domain.vocabulary import Assertion, Severity
+from echomine.pipeline.agreement import AGREEMENT
 from echomine.pipeline.measure_image import MeasuredImage
-from echomine.pipeline.measured_labels import AGREEMENT, MEASUREMENT
+from echomine.pipeline.measured_labels import MEASUREMENT
 
 MAX_TEXT = 240
 

@@ -10,7 +10,8 @@ from echomine.archive.workspace import Workspace
 from echomine.cardiac.ef_category import EF_TABLES, ef_category
 from echomine.domain.heart_choices import EfTableName, Sex
 from echomine.domain.vocabulary import Assertion, LabelSource, Severity
-from echomine.pipeline.measured_labels import CONFLICT, LEAST_CONFIDENCE, MEASUREMENT
+from echomine.pipeline.agreement import CONFLICT
+from echomine.pipeline.measured_labels import LEAST_CONFIDENCE, MEASUREMENT
 from echomine.pipeline.quantify_archive import GIVEN_MASK, scan_model
 
 STRUCTURE, DISEASE = "left_ventricle", "reduced_ejection_fraction"

@@ -15,10 +15,8 @@ from echomine.pipeline.export_labels import ExportRequest, export_labels
 from echomine.pipeline.measure_archive import measure_archive, review_order
 from echomine.pipeline.measured_labels import (
     SuggestedValve,
-    grade_distance,
     measured_labels,
     suggested_valve,
-    with_agreement,
 )
 from echomine.pipeline.review_table import review_documents, review_table
 from tests.doppler import drawn_displays as drawn
@@ -83,29 +81,6 @@ def test_suggested_valve_is_that_of_the_surest_label() -> None:
     labels = [label(Severity.MILD), label(Severity.MILD, valve=Valve.MITRAL, confidence=0.95)]
     assert suggested_valve(labels) == SuggestedValve(valve=Valve.MITRAL, confidence=0.95)
     assert suggested_valve([]) is None
-
-
-def test_distance_counts_grades_between_intervals() -> None:
-    mild, severe = label(Severity.MILD), label(Severity.SEVERE)
-    assert grade_distance(mild, severe) == 4
-    assert grade_distance(severe, mild) == 4
-    assert grade_distance(mild, label(Severity.NONE)) == 2
-    assert grade_distance(label(Severity.UNSPECIFIED), severe) == 0
-    assert grade_distance(label(Severity.UNSPECIFIED), label(Severity.NONE)) == 1
-
-
-def test_agreement_names_the_other_source() -> None:
-    measured = label(Severity.SEVERE, LabelSource.MEASUREMENT)
-    others = [
-        label(Severity.MILD),
-        label(Severity.MODERATE_SEVERE, LabelSource.REPORT),
-        label(Severity.MILD, valve=Valve.MITRAL),
-    ]
-    notes = {piece.reference: piece.note for piece in with_agreement(measured, others).evidence}
-    assert notes == {
-        "retrieval": "conflict: retrieval says mild",
-        "report": "agrees: report says moderate_severe",
-    }
 
 
 @pytest.mark.slow
