@@ -101,8 +101,9 @@ class ImageTable:
     def add(self, source: int, new: Sequence[NewImage], rejected: Sequence[NewProblem] = ()) -> tuple[Addition, ...]:
         """Adds images and problems of one source in one transaction.
 
-        An image whose id is taken is ``known`` when the content is the same; otherwise it is a ``conflict`` and kept
-        as a problem: ``duplicate_uid``, or ``source_changed`` for the same file with another content.
+        An image whose id is taken is ``known`` when the content is the same, and lies where it was found now when its
+        earlier file is gone; otherwise it is a ``conflict`` and kept as a problem: ``duplicate_uid``, or
+        ``source_changed`` for the same file with another content.
 
         Returns:
             What became of each of ``new``, in its order.
@@ -120,6 +121,8 @@ class ImageTable:
                     fresh.append(row)
                 elif _same_file(earlier, row):
                     _note_mark(connection, row)
+                elif _is_gone(earlier):
+                    _move(connection, row)
             insert_ignoring(connection, images, fresh)
             _forget_problems(connection, source, [image.relative_path for image in new])
             _keep_problems(connection, source, [*rejected, *conflicts])
@@ -228,9 +231,8 @@ def _new_row(source: int, image: NewImage) -> dict[str, Any]:
 
 
 def _taken(connection: Connection, image_ids: Sequence[str]) -> dict[str, Any]:
-    query = select(images.c.image_id, images.c.content_sha256, images.c.source_id, images.c.relative_path).where(
-        images.c.image_id.in_(image_ids)
-    )
+    columns = (images.c.image_id, images.c.content_sha256, images.c.source_id, images.c.relative_path, sources.c.root)
+    query = select(*columns).join(sources).where(images.c.image_id.in_(image_ids))
     return {row.image_id: dict(row._mapping) for row in connection.execute(query)}  # noqa: SLF001 - public name
 
 
@@ -243,6 +245,21 @@ def _outcome(earlier: dict[str, Any], row: dict[str, Any]) -> Addition:
 
 def _same_file(earlier: dict[str, Any], row: dict[str, Any]) -> bool:
     return all(earlier[name] == row[name] for name in ("source_id", "relative_path"))
+
+
+def _is_gone(earlier: dict[str, Any]) -> bool:
+    """Whether the file of an image of the catalog is no longer there; one of the same batch was just read."""
+    if "root" not in earlier:
+        return False
+    try:
+        return not (path_of(earlier["root"]) / path_of(earlier["relative_path"])).exists()
+    except OSError:  # there, but its folder may not be looked into
+        return False
+
+
+def _move(connection: Connection, row: dict[str, Any]) -> None:
+    place = {name: row[name] for name in ("source_id", "relative_path", "file_mark")}
+    connection.execute(update(images).where(images.c.image_id == row["image_id"]).values(**place))
 
 
 def _note_mark(connection: Connection, row: dict[str, Any]) -> None:

@@ -19,6 +19,8 @@ from echomine.domain.vocabulary import ItemState, LabelSource, Valve
 
 PAGE = 500
 _DONE = frozenset(ItemState) - {ItemState.PENDING}
+_PASSING = (Reason.SOURCE_MISSING, Reason.SOURCE_CHANGED, Reason.UNREADABLE)
+"""Reasons that lie with the place of a file: every run looks again, as it may be mounted or ingested by then."""
 _LABEL_ORDER = (labels.c.subject, labels.c.source, labels.c.valve, labels.c.disease, labels.c.model)
 
 
@@ -97,7 +99,10 @@ class LabelFilter:
 
 
 class Ledger:
-    """What is done and what is not, one row per image and model version; an image without a row is pending."""
+    """What is done and what is not, one row per image and model version; an image without a row is pending.
+
+    So is one whose file was missing, changed or closed to us: the next run looks again.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -318,6 +323,7 @@ def _without_result(query: Select[Any], model: str) -> Select[Any]:
             ledger.c.image_id == images.c.image_id,
             ledger.c.model == model,
             ledger.c.state != ItemState.PENDING.value,
+            ledger.c.reason.not_in([reason.value for reason in _PASSING]),
         )
     )
     return query.where(~done)

@@ -177,11 +177,28 @@ def test_a_file_whose_content_changed_is_said_to_have(catalog, tmp_path):
 
 
 def test_a_touched_file_gets_its_new_mark(catalog, tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "1.dcm").touch()
     source = catalog.images.source(tmp_path)
     catalog.images.add(source, [image(1)])
     copy = replace(image(1), relative_path="b/copy.dcm", file_mark="other")
     assert catalog.images.add(source, [replace(image(1), file_mark="later"), copy]) == (Addition.KNOWN,) * 2
     assert catalog.images.file_marks(source, ["a/1.dcm", "b/copy.dcm"]) == {"a/1.dcm": "later"}
+
+
+def test_an_image_whose_file_is_gone_lies_where_its_content_is_found_again(catalog, tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    for root in (old, new):
+        (root / "a").mkdir(parents=True)
+        for number in (1, 2):
+            (root / "a" / f"{number}.dcm").touch()
+    catalog.images.add(catalog.images.source(old), [image(1), image(2)])
+    (old / "a" / "1.dcm").unlink()
+    source = catalog.images.source(new)
+    assert catalog.images.add(source, [image(1), image(2)]) == (Addition.KNOWN,) * 2
+    assert catalog.images.get("1.2.000001").path == new / "a" / "1.dcm"
+    assert catalog.images.get("1.2.000002").path == old / "a" / "2.dcm", "a copy moves nothing"
+    assert set(catalog.images.file_marks(source, ["a/1.dcm", "a/2.dcm"])) == {"a/1.dcm"}
 
 
 def test_problems_are_kept_once_and_forgotten_when_mended(catalog, tmp_path):
@@ -233,6 +250,28 @@ def test_pending_shrinks_as_results_are_recorded(catalog, tmp_path):
         {"k": 3},
         True,
     )
+
+
+@pytest.mark.parametrize(
+    ("reason", "waiting"),
+    [
+        (Reason.SOURCE_MISSING, 1),
+        (Reason.SOURCE_CHANGED, 1),
+        (Reason.UNREADABLE, 1),
+        (Reason.UNDECODABLE, 0),
+        (Reason.FAILED, 0),
+    ],
+)
+def test_an_image_is_looked_at_again_when_the_place_of_its_file_was_at_fault(catalog, tmp_path, reason, waiting):
+    catalog.images.add(catalog.images.source(tmp_path), [image(1)])
+    (file,) = catalog.images.all()
+    run = catalog.ledger.begin_run("label", model="m1")
+    bad = ImageResult(image_id=file.record.image_id, state=ItemState.QUARANTINED, reason=reason, message="it is gone")
+    catalog.ledger.record(run, [bad])
+    assert catalog.ledger.count_pending("m1") == waiting
+    assert len([one for page in catalog.ledger.pending("m1") for one in page]) == waiting
+    again = catalog.ledger.begin_run("label", model="m1")
+    assert catalog.ledger.plan(again) == waiting
 
 
 def test_states_add_up(catalog, tmp_path):

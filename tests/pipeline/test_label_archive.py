@@ -3,6 +3,7 @@ import pytest
 from echomine.archive.ledger import LabelFilter
 from echomine.domain.errors import ArtifactError, Reason
 from echomine.domain.vocabulary import FLOW_DISEASES, ItemState, LabelSource
+from echomine.pipeline.ingest import ingest
 from echomine.pipeline.label_archive import label_archive
 from echomine.pipeline.model_chain import load_chain
 
@@ -65,6 +66,20 @@ def test_a_file_that_changed_or_went_is_quarantined_and_the_others_go_on(own_arc
     states = own_archive.catalog.ledger.states(model)
     assert states[ItemState.QUARANTINED] == 2
     assert states[ItemState.PENDING] == 0
+
+
+def test_an_archive_that_moved_is_labelled_from_its_new_place(own_archive, tmp_path):
+    before = labels_of(own_archive)
+    (root,) = own_archive.catalog.images.roots()
+    moved = root.rename(tmp_path / "moved")
+    lost = label_archive(own_archive, everything=True)
+    assert {one.reason for one in lost.problems} == {Reason.SOURCE_MISSING}
+    counts = ingest(own_archive, [moved]).counts
+    assert (counts["images_added"], counts["images_known"]) == (0, own_archive.catalog.images.count())
+    found = label_archive(own_archive)
+    assert (found.problems, sum(found.counts.values())) == ((), own_archive.catalog.images.count())
+    assert labels_of(own_archive) == before
+    assert label_archive(own_archive).counts == {}
 
 
 def test_an_altered_model_is_refused_before_anything_is_labelled(workspace_copy):
