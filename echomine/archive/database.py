@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, Select, Table, create_engine, event, 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from echomine.domain.errors import WorkspaceError
+from echomine.domain.errors import ConfigurationError, WorkspaceError
 
 HEAD_REVISION = "0002"
 BUSY_TIMEOUT_MS = 60_000
@@ -30,6 +30,7 @@ class Database:
         """Connects, and brings the schema up to date.
 
         Raises:
+            ConfigurationError: If the URL names another kind of database, or its driver is not installed.
             WorkspaceError: If the database cannot be opened, or was made by a newer echomine.
         """
         self._name = "the catalog"
@@ -134,10 +135,10 @@ def _engine(url: str) -> Engine:
     try:
         kind = make_url(url).get_backend_name()
         if kind not in ("sqlite", "postgresql"):
-            raise WorkspaceError(f"a catalog lives in SQLite or PostgreSQL, not in {kind}")
+            raise ConfigurationError(f"a catalog lives in SQLite or PostgreSQL, not in {kind}")
         engine = create_engine(url)
     except (ArgumentError, ImportError) as error:
-        raise WorkspaceError(
+        raise ConfigurationError(
             "the database URL cannot be used: it needs the form postgresql+psycopg://user@host/name, "
             "and its driver installed (pip install 'echomine[postgres]')"
         ) from error

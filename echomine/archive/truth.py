@@ -20,8 +20,16 @@ def read_truth(path: Path) -> tuple[TrueFinding, ...]:
             return tuple(_true_finding(row) for row in csv.DictReader(stream))
     except (OSError, KeyError, ValueError, AttributeError, csv.Error) as error:
         raise UsageError(
-            f"{path} is no truth table with the columns sop_uid, valve, disease, severity: {error}"
+            f"{path} is no truth table with the columns sop_uid, valve, disease, severity: {_why(error)}"
         ) from error
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"it has no {error.args[0]}"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is no text in UTF-8"
+    return error.strerror or "it cannot be read" if isinstance(error, OSError) else str(error)
 
 
 def _true_finding(row: dict[str, str]) -> TrueFinding:

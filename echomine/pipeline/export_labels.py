@@ -39,8 +39,8 @@ LABELLER = "labeller"
 MOST_THREADS = 4
 AHEAD = 32
 SCREENSHOTS = (
-    "**Look before you share:** {} of the pictures are screenshots without ultrasound regions. Nothing in them was "
-    "blanked, so a burned-in name would be in them still."
+    "**Look before you share:** {} of the pictures are screenshots without ultrasound regions. Print that a text "
+    "detector found in them was masked; a name that it did not find is in them still."
 )
 
 
@@ -272,7 +272,7 @@ class _Export:
 
     def _settings(self) -> dict[str, Any]:
         request = self._request
-        threshold = self._labeller.metrics.get("threshold") if self._labeller else None
+        thresholds = self._labeller.metrics if self._labeller else {}
         return {
             "least confidence": request.min_confidence,
             "source": request.source.value if request.source else "all",
@@ -281,7 +281,7 @@ class _Export:
             "labels that another source contradicts": "left out" if request.without_conflicts else "included",
             "shares of train, validation, test": ", ".join(map(str, request.fractions)),
             "salt of the split": request.salt or "none",
-        } | ({"abstention threshold": threshold} if threshold is not None else {})
+        } | {f"abstention, {name} lesions": words for name, words in thresholds.items()}
 
     def _versions(self) -> dict[str, str]:
         versions = {"echomine": metadata.version("echomine"), "lexicon": lexicon_version()}

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from echomine.archive import database as database_module
 from echomine.archive.database import HEAD_REVISION, Database, insert_ignoring, insert_replacing, sqlite_url
 from echomine.archive.schema import metadata, sources, views
-from echomine.domain.errors import WorkspaceError
+from echomine.domain.errors import ConfigurationError, WorkspaceError
 
 
 @pytest.fixture
@@ -56,6 +56,15 @@ def test_a_catalog_of_the_future_is_refused(database, tmp_path):
         connection.execute(text("UPDATE alembic_version SET version_num='9999'"))
     with pytest.raises(WorkspaceError, match="update echomine"):
         Database(sqlite_url(tmp_path / "catalog.sqlite"))
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [("mysql://user@host/name", "SQLite or PostgreSQL, not in mysql"), ("nonsense", "postgresql.psycopg://user@host")],
+)
+def test_a_url_that_names_no_catalog_is_a_wrong_setting(url, words):
+    with pytest.raises(ConfigurationError, match=words):
+        Database(url)
 
 
 def test_a_block_that_fails_leaves_nothing(database):

@@ -64,7 +64,7 @@ def workspace(tmp_path_factory, make_dicom):
     opened = Workspace.open(tmp_path_factory.mktemp("w"), create=True, pseudonym_key=b"k" * 32)
     ingest(opened, [folder])
     labeller = opened.artifacts.write(
-        "labeller", {"vote.json": b"{}"}, config={}, parents={"index": "i1"}, metrics={"threshold": 0.6}
+        "labeller", {"vote.json": b"{}"}, config={}, parents={"index": "i1"}, metrics={"present": "abstains below 0.60"}
     )
     for model in ("old", labeller.generation_id):
         run = opened.catalog.ledger.begin_run("label", model=model)
@@ -229,7 +229,7 @@ def test_the_card_says_what_is_in_it_and_what_is_not(workspace, tmp_path):
         "Research use only",
         "| retrieval | 40 |",
         "| least confidence | 0.2 |",
-        "| abstention threshold | 0.6 |",
+        "| abstention, present lesions | abstains below 0.60 |",
         "| salt of the split | two |",
         "| index | i1 |",
         "| labels abstained from | 8 |",
