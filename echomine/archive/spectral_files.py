@@ -71,19 +71,6 @@ class SpectralFile:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MaskedPicture:
-    """A whole image for showing, black outside its ultrasound regions.
-
-    Attributes:
-        pixels: (H, W) or (H, W, 3).
-        box: The spectral display within it.
-    """
-
-    pixels: Pixels
-    box: Box
-
-
 def read_spectral_file(
     path: Path, *, limits: ReadLimits = DEFAULT_LIMITS, reader: TextReader | None = None
 ) -> SpectralFile:
@@ -182,23 +169,6 @@ def _unchanged(file: ImageFile, limits: ReadLimits) -> bytes:
     if hashlib.sha256(data).hexdigest() != file.record.content_sha256:
         raise ItemError(Reason.SOURCE_CHANGED, "its content changed since it was taken in; ingest its source again")
     return data
-
-
-def read_masked_picture(
-    path: Path, *, limits: ReadLimits = DEFAULT_LIMITS, reader: TextReader | None = None
-) -> MaskedPicture:
-    """The whole image of a spectral file, blanked outside its regions and axes, and without print inside of them.
-
-    Raises:
-        ItemError: As :func:`read_spectral_file`.
-    """
-    data = read_bounded(path, limits=limits)
-    with _item_errors(), QUIET:
-        reader = reader or default_text_reader()
-        image = _source_image(data, limits, reader)
-        kept = image.axis.kept_boxes if image.axis else ()
-        whole = without_text(image.cut((0, 0, image.columns, image.rows)), kept=kept, reader=reader)
-        return MaskedPicture(pixels=blank_outside(whole, (*image.boxes, *kept)), box=image.spectral_box)
 
 
 def _source_image(data: bytes, limits: ReadLimits, reader: TextReader) -> SourceImage:

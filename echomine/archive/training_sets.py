@@ -194,11 +194,14 @@ def read_pretrained(path: Path) -> bytes:
     """A file of pretrained weights.
 
     Raises:
-        UsageError: If it is missing.
+        UsageError: If it is missing or cannot be opened.
     """
     if not path.is_file():
         raise UsageError(f"there is no file of weights {path}: correct network.weights")
-    return path.read_bytes()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"the weights {path} cannot be read ({error.strerror}): correct network.weights") from error
 
 
 def _fits(path: Path, config: DataConfig, suffixes: tuple[str, ...]) -> bool:

@@ -16,7 +16,7 @@ from scipy import ndimage
 from torch import Tensor, nn
 
 from echomine.domain.config import config_from
-from echomine.domain.errors import ArtifactError, ConfigurationError
+from echomine.domain.errors import ArtifactError, ConfigurationError, UsageError
 from echomine.learning.checkpoints import CheckpointFile
 from echomine.learning.images import device_of
 from echomine.learning.picture_augmentation import PictureAugmentation
@@ -288,7 +288,7 @@ def train_image_model(  # noqa: PLR0913 - what a training run is made of
         on_progress: Told (steps done, steps in all).
 
     Raises:
-        UsageError: If a class is in no training picture.
+        UsageError: If a class is in no training picture, or the pretrained weights cannot be taken.
         ConfigurationError: If loss or figures do not fit the task.
         ItemError: If a sample does not fit the input.
     """
@@ -358,7 +358,10 @@ def _start_network(config: ImageModelConfig, classes: Sequence[str], seed: int, 
         torch.manual_seed(seed)
         network = blank_network(config, classes).to(memory_format=torch.channels_last)
     if pretrained is not None:
-        load_pretrained(network, pretrained)
+        try:
+            load_pretrained(network, pretrained)
+        except ArtifactError as error:
+            raise UsageError(f"network.weights {config.network.weights} cannot be taken: {error}") from error
     return network
 
 

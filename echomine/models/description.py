@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.hooks import RemovableHandle
 
 from echomine.domain.errors import ConfigurationError
-from echomine.models.entries import NetworkEntry, PublishedForm
+from echomine.models.entries import NamesDeepest, NetworkEntry, PublishedForm
 from echomine.models.network_facts import NetworkFacts
 from echomine.models.receptive_field import Geometry, GeometryTrace, Sight, picture, tensors_in
 from echomine.models.registry import NETWORKS, create
@@ -161,14 +161,15 @@ def _traced(
     images = picture(TRACED_SIDE, TRACED_SIDE, in_channels)
     trace = GeometryTrace(images)
     found: list[Geometry | None] = []
-    hook = network.get_submodule(entry.deepest).register_forward_hook(
+    deepest = network.deepest if isinstance(network, NamesDeepest) else entry.deepest
+    hook = network.get_submodule(deepest).register_forward_hook(
         lambda *call: found.append(trace.of(tensors_in(call[2])[-1]))
     )
     with torch.no_grad(), trace, _Calls(network, trace.of) as traced:
         entry.rehearse(network, images)
     hook.remove()
     if found[0] is None:
-        raise ConfigurationError(f"the deepest map {entry.deepest!r} does not come from the picture: name another")
+        raise ConfigurationError(f"the deepest map {deepest!r} does not come from the picture: name another")
     return traced.calls, found[0]
 
 

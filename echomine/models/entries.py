@@ -71,6 +71,17 @@ class LearnsAfterwards(Protocol):
         ...
 
 
+@runtime_checkable
+class NamesDeepest(Protocol):
+    """A network whose deepest map depends on its settings.
+
+    Attributes:
+        deepest: Module whose output it is, in place of the entry's.
+    """
+
+    deepest: str
+
+
 def plain_rehearsal(network: nn.Module, images: Tensor) -> object:
     """The whole network, for all that have no choice to make by the values."""
     return network(images)
@@ -103,7 +114,8 @@ class NetworkEntry:
         build: Makes the network.
         config: Class of its settings; all have defaults.
         published: The form that is counted.
-        deepest: Module whose output is the deepest map: its receptive field and stride stand in the table.
+        deepest: Module whose output is the deepest map: its receptive field and stride stand in the table. A network
+            that :class:`NamesDeepest` knows better.
         rehearse: How it runs on pictures without data.
         least_side: Fewest rows and columns of a picture.
         deviations: Where the code differs from the paper, one sentence each.

@@ -16,7 +16,7 @@ from pydicom.sequence import Sequence
 
 from echomine.archive import picture_images, spectral_files
 from echomine.archive.source_images import ReadLimits
-from echomine.archive.spectral_files import read_masked_picture, read_spectral_file
+from echomine.archive.spectral_files import read_spectral_file
 from echomine.domain.errors import ItemError, Reason
 from echomine.domain.vocabulary import DopplerMode
 from echomine.doppler.axis import AxisReading, ReadText
@@ -93,24 +93,35 @@ def test_the_digest_is_that_of_the_file(make_dicom, put):
     assert read_spectral_file(put(data)).content_sha256 == hashlib.sha256(data).hexdigest()
 
 
-def test_burned_in_text_outside_the_regions_never_leaves(make_dicom, put):
+@pytest.fixture
+def shown(monkeypatch, make_dicom, put, spectral_region):
+    """The whole picture, as it may be shown, of a file without a scale whose axis is read."""
+    reading = AxisReading(box=(20, 60, 280, 180), mps_per_px=0.05, baseline_row=100.0, s_per_px=0.01)
+    monkeypatch.setattr(spectral_files, "read_axis", lambda pixels, reader: reading)
+
+    def shown(pixels, *others):
+        unscaled = spectral_region | {"PhysicalUnitsYDirection": 0}
+        picture = read_spectral_file(put(make_dicom(pixels, regions=[*others, unscaled]))).picture
+        assert picture.shape == pixels.shape
+        return picture
+
+    return shown
+
+
+def test_burned_in_text_outside_the_regions_never_leaves(shown, tissue_region):
     pixels = PIXELS.copy()
     pixels[:9, :90] = 255  # where a name would be
-    picture = read_masked_picture(put(make_dicom(pixels)))
-    assert picture.pixels.shape == (200, 300)
-    assert not picture.pixels[:10].any()
-    assert not picture.pixels[10:50, :100].any()
-    assert np.array_equal(picture.pixels[10:50, 100:200], pixels[10:50, 100:200])
-    assert np.array_equal(picture.pixels[60:180, 20:280], pixels[60:180, 20:280])
-    assert not picture.pixels[180:].any()
+    picture = shown(pixels, tissue_region)
+    assert not picture[:10].any()
+    assert not picture[10:50, :100].any()
+    assert np.array_equal(picture[10:50, 100:200], pixels[10:50, 100:200])
+    assert np.array_equal(picture[60:180, 20:280], pixels[60:180, 20:280])
+    assert not picture[180:].any()
 
 
-def test_graphics_regions_are_blanked_too(make_dicom, put, tissue_region, spectral_region):
-    text_panel = tissue_region | {"RegionSpatialFormat": 5}
-    unknown = tissue_region | {"RegionSpatialFormat": 0}
-    for panel in (text_panel, unknown):
-        picture = read_masked_picture(put(make_dicom(PIXELS, regions=[panel, spectral_region])))
-        assert not picture.pixels[:60].any()
+def test_graphics_regions_are_blanked_too(shown, tissue_region):
+    for form in (5, 0):  # text, unknown
+        assert not shown(PIXELS, tissue_region | {"RegionSpatialFormat": form})[:60].any()
 
 
 def test_of_several_frames_the_first(make_dicom, put):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from echomine.archive.spectral_files import read_masked_picture, read_spectral_file
+from echomine.archive.spectral_files import read_spectral_file
 from echomine.archive.text_masking import without_text
 from echomine.archive.text_recognition import OnnxTextReader
 from echomine.domain.vocabulary import CalibrationSource
@@ -97,7 +97,8 @@ def test_names_in_and_around_a_display_are_gone_and_the_axis_is_there(tmp_path):
     path = tmp_path / "screen.png"
     Image.fromarray(shot.pixels).save(path)
     assert all(print_left(shot.pixels, box) > 0.05 for box in shot.name_boxes)
-    shown = read_masked_picture(path).pixels
+    read = read_spectral_file(path)
+    shown = without_text(read.picture, kept=read.axis.kept_boxes)
     assert all(print_left(shown, box) < 0.01 for box in shot.name_boxes)
     inside_rows = [box for box in shot.axis_boxes if box[3] < 720]
     assert sum(print_left(shown, box) > 0.05 for box in inside_rows) >= len(inside_rows) - 1

@@ -6,6 +6,7 @@ import torch
 
 from echomine.domain.errors import UsageError
 from echomine.models.description import describe
+from echomine.models.detection.rcnn import RcnnConfig
 from echomine.models.network_facts import facts_to_json, read_network_facts
 from echomine.models.receptive_field import Sight
 from echomine.models.registry import NETWORKS, PublishedForm, create
@@ -39,6 +40,14 @@ def test_a_network_that_looks_at_the_whole_picture_says_so():
     found = describe("mobilenet_v3_small")
     assert found.facts.receptive_field is None
     assert found.layers[-1].sight is Sight.WHOLE
+
+
+@pytest.mark.parametrize(("base", "field", "stride"), [("resnet18", 435, 32), ("vgg16", 212, 32)])
+def test_rcnn_on_another_network_has_the_field_of_that_network(base, field, stride):
+    """Araujo, Norris, Sim, Computing Receptive Fields of Convolutional Neural Networks, Distill 2019."""
+    form = PublishedForm(classes=3, picture=(227, 227), settings=RcnnConfig(network=base))
+    found = describe("rcnn", form).facts
+    assert (found.receptive_field, found.stride) == (field, stride)
 
 
 def test_a_picture_too_small_is_refused():

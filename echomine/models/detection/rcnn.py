@@ -118,7 +118,7 @@ class Rcnn(nn.Module):
         self.search = config.search
         self.features = FeatureNetwork.from_classifier(base)
         self.head = nn.Linear(self.features.width, classes)
-        self._deepest = entry.deepest
+        self.deepest = f"features.trunk.{entry.deepest}"
         for name, values in picture_statistics(in_channels).items():
             self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
         deep = _box_features(base, entry, config, in_channels)
@@ -172,7 +172,7 @@ class Rcnn(nn.Module):
     def described(self, image: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """Features (M, width) of proposals, and those that boxes are regressed on (M, d), of the deepest map."""
         kept: list[Tensor] = []
-        where = self.features.trunk.get_submodule(self._deepest)
+        where = self.get_submodule(self.deepest)
         hook = where.register_forward_hook(lambda *call: kept.append(_flat(call[2])))
         features = [self.features(self.warped(image, some)) for some in torch.split(boxes, self.config.batch)]
         hook.remove()
