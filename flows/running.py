@@ -14,6 +14,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import TaskRun
 from prefect.settings import get_current_settings
 from prefect.tasks import exponential_backoff
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from echomine.domain.errors import EchomineError, WorkspaceError
 from echomine.pipeline import stages
@@ -54,10 +56,18 @@ def default_workspace() -> str:
 
 def at_least_one(text: str) -> int:
     """The number of an option that counts something."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"wants 1 or more, got {number}")
-    return number
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"wants 1 or more, got {text}")
+    return int(text)
+
+
+class OneSentenceParser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """Says it and leaves with exit code 2."""
+        sys.stderr.write(f"echomine: {message}; --help lists the options\n")
+        raise SystemExit(2)
 
 
 def quarantined_items(document: Mapping[str, Any]) -> int:
@@ -89,10 +99,12 @@ def run_as_module(
     debug = bool(os.environ.get("ECHOMINE_DEBUG"))
     if not debug:
         logging.disable(logging.ERROR)  # Prefect logs each failure with two tracebacks
+        _keep_stderr_from_children()
     try:
         if needs_workspace and not arguments.get("source"):
             stages.check_workspace(arguments["workspace"])
-        document = flow(**arguments)
+        with _sign_of_life(flow):
+            document = flow(**arguments)
     except Exception as error:  # the outermost edge
         if debug:
             raise
@@ -101,8 +113,29 @@ def run_as_module(
     raise SystemExit(1 if quarantined_items(document) else 0)
 
 
+def _keep_stderr_from_children() -> None:
+    """Keeps stderr for what this process says: Prefect's temporary server writes tracebacks there as it is ended."""
+    shown = sys.__stderr__
+    if shown is None or sys.stderr is not shown:
+        return
+    shown.flush()
+    ours = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    sys.stderr = os.fdopen(ours, "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+
+
+def _sign_of_life(flow: Callable[..., Any]) -> Progress:
+    """Name and seconds on a terminal while a flow runs: starting Prefect alone takes some."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    shown = Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+    shown.add_task(f"Flow {getattr(flow, 'name', 'run')}", total=None)
+    return shown
+
+
 def _parsed(flow: Callable[..., Any], options: Sequence[tuple[str, Callable[[str], Any], Any]]) -> dict[str, Any]:
-    parser = argparse.ArgumentParser(description=(flow.__doc__ or "").split("\n")[0])
+    parser = OneSentenceParser(description=(flow.__doc__ or "").split("\n")[0])
     parser.add_argument("--workspace", default=default_workspace())
     for name, kind, default in options:
         parser.add_argument("--" + name.replace("_", "-"), type=kind, default=default)

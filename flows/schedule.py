@@ -7,6 +7,7 @@ due while nothing was serving is made up at the next start.
 import argparse
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,7 +19,7 @@ from prefect.types.entrypoint import EntrypointType
 from echomine.domain.errors import EchomineError
 from echomine.pipeline import stages
 from flows.nightly import nightly
-from flows.running import default_workspace
+from flows.running import OneSentenceParser, default_workspace
 
 DEPLOYMENT = "nightly-labels"
 _NO_SERVER = (
@@ -40,6 +41,7 @@ def main() -> None:
             stages.check_workspace(arguments.workspace)
     except EchomineError as error:
         _refuse(str(error), error.exit_code)
+    warnings.filterwarnings("ignore", message="coroutine 'Runner.astop' was never awaited")  # at its end, by Prefect
     nightly.serve(
         name=DEPLOYMENT,
         schedules=[schedule],
@@ -52,7 +54,7 @@ def main() -> None:
 
 
 def _parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Run the nightly flow on a schedule.")
+    parser = OneSentenceParser(description="Run the nightly flow on a schedule.")
     parser.add_argument("--cron", default="0 2 * * *", help="when, in cron's five fields")
     parser.add_argument("--timezone", default="UTC", help="of the cron, for example Europe/Paris")
     parser.add_argument("--workspace", default=default_workspace())

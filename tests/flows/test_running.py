@@ -1,6 +1,10 @@
 """The command line of a flow, with plain functions in place of flows: no server is needed to test it."""
 
+import io
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,12 +81,49 @@ def test_a_workspace_that_is_not_there_is_refused_before_the_flow_starts(
     assert "there is no workspace" in capsys.readouterr().err
 
 
-def test_an_option_out_of_range_is_wrong_usage(
-    run: Callable[..., int], empty_workspace: str, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("number", ["0", "-1", "x", ""])
+def test_an_option_out_of_range_is_wrong_usage_in_one_sentence(
+    number: str, run: Callable[..., int], empty_workspace: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = [("batch_size", at_least_one, 250)]
-    assert run(lambda **_: {}, "--workspace", empty_workspace, "--batch-size", "0", options=options) == 2
-    assert "1 or more" in capsys.readouterr().err
+    assert run(lambda **_: {}, "--workspace", empty_workspace, f"--batch-size={number}", options=options) == 2
+    said = f"argument --batch-size: wants 1 or more, got {number}; --help lists the options"
+    assert capsys.readouterr().err == f"echomine: {said}\n"
+
+
+def test_a_terminal_sees_that_a_flow_runs(
+    run: Callable[..., int], empty_workspace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+
+    def flow(workspace: str) -> dict[str, str]:
+        time.sleep(0.4)
+        return {}
+
+    assert run(flow, "--workspace", empty_workspace) == 0
+    assert terminal.getvalue().count("Flow") > 1
+
+
+def test_what_children_write_on_stderr_is_not_shown(tmp_path: Path) -> None:
+    script = """
+import subprocess, sys
+from echomine.domain.errors import UsageError
+from flows.running import run_as_module
+
+def flow(workspace):
+    subprocess.run([sys.executable, "-c", "raise ValueError"])
+    raise UsageError("there is no source; name one")
+
+run_as_module(flow, needs_workspace=False)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "echomine: there is no source; name one\n")
 
 
 def test_quarantined_items_of_every_stage_count() -> None:
