@@ -92,4 +92,5 @@ def workspace_error(error: OSError, *, doing: str) -> WorkspaceError:
         errno.EACCES: "permission denied: give this user write access, or choose another --workspace",
         errno.EPERM: "not permitted: give this user write access, or choose another --workspace",
     }
-    return WorkspaceError(f"cannot {doing}, {remedies.get(error.errno, error.strerror or 'the disk refuses')}")
+    otherwise = f"{(error.strerror or 'the disk refuses').lower()}: choose another place"
+    return WorkspaceError(f"cannot {doing}, {remedies.get(error.errno, otherwise)}")

@@ -124,7 +124,7 @@ def count_reports(path: Path) -> int:
     try:
         if path.is_dir():
             return sum(entry.suffix.lower() in TEXT_SUFFIXES | DOCUMENT_SUFFIXES for entry in path.rglob("*"))
-        if path.suffix.lower() in TEXT_SUFFIXES | DOCUMENT_SUFFIXES:
+        if path.suffix.lower() in TEXT_SUFFIXES | DOCUMENT_SUFFIXES or not path.is_file():  # a pipe would be waited for
             return 1
         with path.open("rb") as stream:
             return sum(piece.count(b"\n") for piece in iter(lambda: stream.read(1 << 20), b""))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from echomine.cli.application import DEFAULT_WORKSPACE, JsonOption, SeedOption, WorkspaceOption, app
-from echomine.cli.showing import RichProgress, finish, print_json, print_problems, print_table, stderr, stdout
+from echomine.cli.showing import RichProgress, finish, note, print_json, print_problems, print_table, say
 from echomine.domain.heart_choices import AgatstonConvention, EfTableName, RiskSchemeName, Sex, TrainedKind
 
 if TYPE_CHECKING:
@@ -213,10 +213,7 @@ def shapes(
     trained = train_shapes(request, workspace, seed=seed, progress=RichProgress())
     if as_json:
         return print_json({"generation": trained.generation, "masks": trained.masks, "latents": trained.latents})
-    stdout().print(
-        f"heart_shapes {trained.generation}: {trained.latents} valid shapes from {trained.masks} slices",
-        highlight=False,
-    )
+    say(f"heart_shapes {trained.generation}: {trained.latents} valid shapes from {trained.masks} slices")
     return None
 
 
@@ -229,12 +226,12 @@ def _show(result: "CardiacResult", out: Path | None, *, as_json: bool) -> None:
         return print_json(result.document())
     print_table(f"{result.kind}, {result.model}", ("value", "", "how"), result.rows())
     if result.group:
-        stdout().print(result.group.sentence(), highlight=False)
+        say(result.group.sentence())
     for flag in result.document()["flags"]:
-        stderr().print(f"Note: {flag['meaning']}", highlight=False)
-    for note in result.notes:
-        stderr().print(f"Note: {note}", highlight=False)
+        note(flag["meaning"])
+    for sentence in result.notes:
+        note(sentence)
     if result.anatomy:
         mended = sum(bool(one.remedy) for one in result.anatomy)
-        stdout().print(f"Anatomy: {len(result.anatomy)} violations found, {mended} mended", highlight=False)
+        say(f"Anatomy: {len(result.anatomy)} violations found, {mended} mended")
     return None

@@ -3,7 +3,7 @@
 import typer
 
 from echomine.cli.application import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption, app
-from echomine.cli.showing import print_json, print_table
+from echomine.cli.showing import RichProgress, print_json, print_table
 
 
 @app.command()
@@ -11,7 +11,7 @@ def doctor(workspace: WorkspaceOption = DEFAULT_WORKSPACE, as_json: JsonOption =
     """Check versions, devices, disk, catalog and models."""
     from echomine.pipeline.doctor import Health, run_doctor
 
-    checks = run_doctor(workspace)
+    checks = run_doctor(workspace, progress=RichProgress())
     if as_json:
         print_json([{"name": c.name, "health": c.health, "detail": c.detail, "remedy": c.remedy} for c in checks])
     else:

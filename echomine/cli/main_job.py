@@ -11,11 +11,12 @@ from echomine.cli.showing import (
     RichProgress,
     check_png,
     finish,
+    note,
     print_json,
     print_problems,
     print_table,
-    stderr,
-    stdout,
+    print_text_table,
+    say,
 )
 from echomine.domain.vocabulary import LabelSource, Valve
 
@@ -50,11 +51,10 @@ def demo(
     if as_json:
         return print_json(result.document())
     for table in result.tables():
-        print_table(table.title, table.headers, list(table.rows))
-    out = stdout()
-    out.print(f"Export  {result.export}", highlight=False)
-    out.print(f"Report  {result.report}  (open it in a browser)", highlight=False)
-    out.print(f"Took    {result.seconds:.0f} s. Synthetic data; research use only.", highlight=False)
+        print_text_table(table)
+    say(f"Export  {result.export}")
+    say(f"Report  {result.report}  (open it in a browser)")
+    say(f"Took    {result.seconds:.0f} s. Synthetic data; research use only.")
     return None
 
 
@@ -89,8 +89,8 @@ def ingest(
         print_json(result.document())
     else:
         print_table("Ingested", ("what", "number"), [(key, str(value)) for key, value in result.counts.items()])
-        for note in result.notes():
-            stderr().print(f"Note: {note}", highlight=False)
+        for sentence in result.notes():
+            note(sentence)
         rows = [(item.relative_path or item.where, item.reason.value, item.message) for item in result.problems]
         print_problems(rows)
     finish(len(result.quarantined))
@@ -157,22 +157,23 @@ def query(
     from echomine.archive.workspace import Workspace
     from echomine.pipeline.find_similar import find_similar
 
-    similar = find_similar(
-        Workspace.open(workspace, create=False),
-        image,
-        k=k,
-        valve=valve,
-        own_patient=own_patient,
-        pictures=picture is not None,
-    )
-    if picture is not None:
-        from echomine.pipeline.contact_sheet import write_contact_sheet
+    with RichProgress().stage("Looking up similar cases", 1):
+        similar = find_similar(
+            Workspace.open(workspace, create=False),
+            image,
+            k=k,
+            valve=valve,
+            own_patient=own_patient,
+            pictures=picture is not None,
+        )
+        if picture is not None:
+            from echomine.pipeline.contact_sheet import write_contact_sheet
 
-        write_contact_sheet(similar, picture)
+            write_contact_sheet(similar, picture)
     if as_json:
         return print_json(similar.document())
-    for note in similar.notes:
-        stderr().print(f"Note: {note}", highlight=False)
+    for sentence in similar.notes:
+        note(sentence)
     print_table(
         "Read from the nearest paragraphs",
         ("valve", "disease", "severity", "confidence", ""),
@@ -212,7 +213,7 @@ def export(
         abstained=abstained,
         without_conflicts=without_conflicts,
     )
-    result = export_labels(Workspace.open(workspace, create=False), request)
+    result = export_labels(Workspace.open(workspace, create=False), request, progress=RichProgress())
     if as_json:
         return print_json(result.document())
     print_table(f"Exported to {result.path}", ("what", "number"), [(k, str(v)) for k, v in result.counts.items()])
@@ -220,7 +221,7 @@ def export(
         left_out = ", ".join(f"{what} {count}" for what, count in result.excluded.items() if count)
         advice = "" if abstained else "--abstained exports also those that the models abstain from"
         said = "; ".join(filter(None, ["no label passed", left_out and f"left out: {left_out}", advice]))
-        stderr().print(f"Note: {said}", highlight=False)
+        note(said)
     return None
 
 
@@ -248,5 +249,5 @@ def evaluate(
     if as_json:
         return print_json(result.document())
     for table in result.tables():
-        print_table(table.title, table.headers, list(table.rows))
+        print_text_table(table)
     return None

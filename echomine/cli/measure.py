@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from echomine.cli.application import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption, app
-from echomine.cli.showing import check_png, finish, print_json, print_table, stderr
+from echomine.cli.showing import check_png, finish, note, print_json, print_table, print_text_table
 from echomine.domain.vocabulary import Valve
 
 
@@ -34,7 +34,7 @@ def measure(
         print_json(measured.document())
     else:
         for problem in measured.problems:
-            stderr().print(f"Note: {problem.message} ({problem.code})", highlight=False)
+            note(f"{problem.message} ({problem.code})")
         headers = ("flow", "Vmax m/s", "mean gradient mmHg", "VTI cm", "half-time ms", "beats", "quality")
         if rows := summary_rows(measured):
             print_table(f"Measured on {image.name}", headers, rows)
@@ -56,5 +56,5 @@ def review(
     if as_json:
         return print_json(review_documents(items))
     table = review_table(items)
-    print_table(table.title, table.headers, list(table.rows))
+    print_text_table(table)
     return None

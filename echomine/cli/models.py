@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from echomine.cli.application import DEFAULT_WORKSPACE, JsonOption, SeedOption, WorkspaceOption, app
-from echomine.cli.showing import RichProgress, finish, print_json, print_problems, print_table, stderr, stdout
+from echomine.cli.showing import RichProgress, finish, note, print_json, print_problems, print_table, say
 from echomine.domain.vocabulary import Split
 
 if TYPE_CHECKING:
@@ -57,12 +57,11 @@ def train(
         print_json(result.document())
     else:
         print_table(f"{result.name} on the test part", ("figure", "value (95 %)"), result.rows())
-        for note in result.notes:
-            stderr().print(f"Note: {note}", highlight=False)
-        stdout().print(
-            f"Model   {result.generation.generation_id}\nReport  {result.folder}\nTook    {result.minutes:.1f} min",
-            highlight=False,
-        )
+        for sentence in result.notes:
+            note(sentence)
+        say(f"Model   {result.generation.generation_id}")
+        say(f"Report  {result.folder}")
+        say(f"Took    {result.minutes:.1f} min")
         _print_left_out(result.problems)
     finish(len(result.problems))
 
@@ -83,12 +82,11 @@ def evaluate(
 
     file = read_training_file(config)
     chosen = None if part is PartName.ALL else Split(part.value)
-    result = run(workspace, file, data=data, part=chosen, onnx=onnx)
+    result = run(workspace, file, data=data, part=chosen, onnx=onnx, progress=RichProgress())
     if result.known_patients and chosen in (None, Split.TEST):
-        stderr().print(
-            f"Note: the model was trained with {result.known_patients} of these patients: split or data are others "
-            "than then, and the figures are too good",
-            highlight=False,
+        note(
+            f"the model was trained with {result.known_patients} of these patients: split or data are others than "
+            "then, and the figures are too good"
         )
     if as_json:
         print_json(result.document())
@@ -122,7 +120,7 @@ def predict(
     if as_json:
         print_json(result.document())
     else:
-        stdout().print(f"{len(result.rows)} answers in {result.out}", highlight=False)
+        say(f"{len(result.rows)} answers in {result.out}")
         _print_left_out(result.problems)
     finish(len(result.problems))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from echomine.cli.application import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption, app
-from echomine.cli.showing import finish, print_json, print_problems, print_table, stdout
+from echomine.cli.showing import RichProgress, finish, print_json, print_problems, print_table, say
 from echomine.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +33,11 @@ def findings(
     if out is None and (html is not None or not explain):
         raise UsageError("name the file to write with --out FINDINGS.jsonl, or one report with --explain ID")
     explained = explain_report(reports, explain, site=lexicon or ()) if explain else []
-    result = mine_reports(reports, out, page=html, processes=processes, site=lexicon or ()) if out else None
+    result = (
+        mine_reports(reports, out, page=html, processes=processes, site=lexicon or (), progress=RichProgress())
+        if out
+        else None
+    )
     if as_json:
         document = result.document() if result else {}
         print_json(document | ({"explained": [asdict(one) for one in explained]} if explain else {}))
@@ -57,7 +61,7 @@ def deidentify_command(
     from echomine.archive.workspace import Workspace
     from echomine.pipeline.deidentify_reports import deidentify_reports
 
-    result = deidentify_reports(Workspace.open(workspace, create=True), reports, out)
+    result = deidentify_reports(Workspace.open(workspace, create=True), reports, out, progress=RichProgress())
     if as_json:
         print_json(result.document())
     else:
@@ -84,4 +88,4 @@ def _print_explained(report_id: str, explained: "Sequence[ExplainedFinding]") ->
 
 def _print_mined(result: "MinedFile", paths: Sequence[Path]) -> None:
     written = ", ".join(str(path) for path in paths)
-    stdout().print(f"{result.reports} reports, {result.findings} findings: {written}", highlight=False)
+    say(f"{result.reports} reports, {result.findings} findings: {written}")

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -63,11 +64,18 @@ def _is_of(value: object, hint: Any) -> bool:  # noqa: ANN401 - a type as the an
         fits = isinstance(value, kind)
     elif kind in (int, float):
         fits = _is_number(value) and (kind is float or isinstance(value, int))
+    elif _is_closed(kind):
+        fits = value in list(kind)
     elif kind is tuple:
         fits = isinstance(value, tuple | list) and _are_of(value, inner)
     elif kind is Mapping:
         fits = isinstance(value, Mapping) and all(_is_of(one, inner[1]) for one in value.values())
     return fits
+
+
+def _is_closed(kind: Any) -> bool:  # noqa: ANN401 - as above
+    """Whether a type is a closed list of words."""
+    return isinstance(kind, type) and issubclass(kind, StrEnum)
 
 
 def _is_number(value: object) -> bool:
@@ -86,6 +94,8 @@ def _words(hint: Any) -> str:  # noqa: ANN401 - as above
     words = _WORDS.get(kind, str(getattr(kind, "__name__", kind)))
     if kind in (Union, UnionType):
         words = " or ".join(_words(one) for one in inner)
+    elif _is_closed(kind):
+        words = f"one of {', '.join(kind)}"
     elif kind is tuple and inner[-1] is ...:
         words = f"a list, each {_words(inner[0])}"
     elif kind is tuple:

@@ -22,9 +22,12 @@ from echomine.pipeline.similar_cases import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 CASES = 4
 PARAGRAPHS = 5
+CASE_LESIONS, CASE_WIDTH = 2, 36
+"""What is said below a case: so many lesions, in lines of so many characters, as wide as its picture."""
 _INK, _QUIET = "#1b2733", "#5d6b78"
 
 
@@ -34,7 +37,14 @@ def write_contact_sheet(similar: SimilarCases, path: Path) -> None:
 
 
 def contact_sheet_png(similar: SimilarCases) -> bytes:
-    """The contact sheet as PNG bytes: query and labels on the left, cases and paragraphs on the right."""
+    """The contact sheet as PNG bytes."""
+    buffer = io.BytesIO()
+    contact_sheet(similar).savefig(buffer, format="png", metadata={"Software": "echomine"})
+    return buffer.getvalue()
+
+
+def contact_sheet(similar: SimilarCases) -> "Figure":
+    """The contact sheet: query and labels on the left, cases and paragraphs on the right."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(15, 8.5), dpi=100, facecolor="white")
@@ -48,9 +58,7 @@ def contact_sheet_png(similar: SimilarCases) -> bytes:
         _draw_case(figure.add_subplot(grid[0, 2 + column]), case)
     _draw_text(figure.add_subplot(grid[1, 2:]), _hit_lines(similar.hits))
     figure.suptitle("Nearest cases and paragraphs · research use only", color=_INK, fontsize=13)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": "echomine"})
-    return buffer.getvalue()
+    return figure
 
 
 def _draw_query(axes: "Axes", similar: SimilarCases) -> None:
@@ -61,8 +69,9 @@ def _draw_query(axes: "Axes", similar: SimilarCases) -> None:
 def _draw_case(axes: "Axes", case: SimilarImage) -> None:
     _draw_picture(axes, case.picture)
     axes.set_title(f"Case, {case.score:.2f}", loc="left", fontsize=10, color=_INK)
-    lines = [_label_words(label) for label in case.labels if label.severity.high > 1][:3]
-    axes.set_xlabel("\n".join(lines) or "no lesion", fontsize=8, color=_QUIET)
+    lesions = [_label_words(label) for label in case.labels if label.severity.high > 1][:CASE_LESIONS]
+    words = "\n".join(textwrap.fill(one, CASE_WIDTH) for one in lesions) or "no lesion"
+    axes.set_xlabel(words, fontsize=8, color=_QUIET)
 
 
 def _draw_picture(axes: "Axes", picture: NDArray[np.uint8] | None) -> None:

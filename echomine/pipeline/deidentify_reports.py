@@ -10,8 +10,9 @@ from typing import Any
 
 from echomine.archive.durable_files import write_lines
 from echomine.archive.item_problems import ItemProblem
-from echomine.archive.report_files import ReportEntry, read_reports, refuse_overwriting
+from echomine.archive.report_files import ReportEntry, count_reports, read_reports, refuse_overwriting
 from echomine.archive.workspace import Workspace
+from echomine.pipeline.progress import SILENT, Advance, Progress
 from echomine.reports.deidentify import days_of, deidentify
 
 
@@ -35,7 +36,9 @@ class DeidentifiedFile:
         return {"reports": self.reports, "replaced": dict(sorted(self.replaced.items())), "problems": problems}
 
 
-def deidentify_reports(workspace: Workspace, source: Path, out: Path) -> DeidentifiedFile:
+def deidentify_reports(
+    workspace: Workspace, source: Path, out: Path, *, progress: Progress = SILENT
+) -> DeidentifiedFile:
     """Writes one JSON object a report: ``id``, ``patient``, ``performed``, ``text``, ``replaced``.
 
     Ids and patients are the pseudonyms that the workspace's catalog knows them by; dates, ``performed`` too, move by a
@@ -45,6 +48,7 @@ def deidentify_reports(workspace: Workspace, source: Path, out: Path) -> Deident
         workspace: Its key makes the pseudonyms.
         source: A file or folder of reports.
         out: JSON lines to write.
+        progress: Who is told.
 
     Raises:
         UsageError: If the source is not there, is no report file, or would be overwritten.
@@ -52,11 +56,12 @@ def deidentify_reports(workspace: Workspace, source: Path, out: Path) -> Deident
     """
     refuse_overwriting(source, [out])
     result = DeidentifiedFile()
-    write_lines(out, _rows(workspace, source, result))
+    with progress.stage("Reading reports", count_reports(source)) as advance:
+        write_lines(out, _rows(workspace, source, result, advance))
     return result
 
 
-def _rows(workspace: Workspace, source: Path, result: DeidentifiedFile) -> Iterator[str]:
+def _rows(workspace: Workspace, source: Path, result: DeidentifiedFile, advance: Advance) -> Iterator[str]:
     key = workspace.derived_key("deidentified text")
     for number, entry in enumerate(read_reports(source), start=1):
         if isinstance(entry, ItemProblem):
@@ -66,6 +71,7 @@ def _rows(workspace: Workspace, source: Path, result: DeidentifiedFile) -> Itera
         result.reports += 1
         result.replaced.update(row["replaced"])
         yield json.dumps(row, ensure_ascii=False)
+        advance(1)
 
 
 def _row(workspace: Workspace, key: bytes, entry: ReportEntry, number: int) -> dict[str, Any]:

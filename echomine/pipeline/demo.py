@@ -124,11 +124,12 @@ def run_demo(workspace: Path, *, seed: int = 0, small: bool = False, progress: P
     learn(opened, settings, seed=seed, progress=progress)
     labelled = label_archive(opened, progress=progress)
     measured = measure_archive(opened, progress=progress)
-    request = EvaluationRequest(truth=archive / "truth.csv", out=workspace / "evaluation")
-    evaluation = evaluate(opened, request, settings, progress=progress)
-    exported = export_labels(opened, ExportRequest(form="jsonl", out=_free(opened.exports / "labels.jsonl")))
+    asked = EvaluationRequest(truth=archive / "truth.csv", out=workspace / "evaluation")
+    evaluation = evaluate(opened, asked, settings, progress=progress)
+    request = ExportRequest(form="jsonl", out=_free(opened.exports / "labels.jsonl"))
+    exported = export_labels(opened, request, progress=progress)
     held_out = opened.catalog.patients() - learning_patients_of(opened, settings)
-    queries = _queries(opened, archive / "truth.csv", held_out)
+    queries = _queries(opened, archive / "truth.csv", held_out, progress)
     result = DemoResult(
         ingested=ingested,
         labelled=labelled,
@@ -171,17 +172,22 @@ def _free(path: Path) -> Path:
     return next(one for one in candidates if not one.exists())
 
 
-def _queries(workspace: Workspace, truth: Path, patients: frozenset[str]) -> tuple[ReportQuery, ...]:
+def _queries(
+    workspace: Workspace, truth: Path, patients: frozenset[str], progress: Progress
+) -> tuple[ReportQuery, ...]:
     """Queries with images of patients that nothing was learnt from, different lesions first."""
     shown: dict[str, list[TrueFinding]] = defaultdict(list)
     for row in read_truth(truth):
         shown[row.image_id].append(row)
     files = {one.record.image_id: one for one in workspace.catalog.images.all() if one.record.patient in patients}
     chosen = _varied({name: rows for name, rows in shown.items() if name in files})
-    return tuple(
-        ReportQuery(similar=find_similar(workspace, files[name].path, k=5), truth=_truth_words(shown[name]))
-        for name in chosen
-    )
+    queries = []
+    with progress.stage("Looking up similar cases", len(chosen)) as advance:
+        for name in chosen:
+            similar = find_similar(workspace, files[name].path, k=5)
+            queries.append(ReportQuery(similar=similar, truth=_truth_words(shown[name])))
+            advance(1)
+    return tuple(queries)
 
 
 def _varied(shown: Mapping[str, Sequence[TrueFinding]]) -> list[str]:

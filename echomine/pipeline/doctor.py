@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from packaging.requirements import Requirement
 
 from echomine.archive.workspace import Workspace
 from echomine.domain.errors import EchomineError
+from echomine.pipeline.progress import SILENT, Progress
 
 FREE_DISK_WARNING_GB = 5.0
 
@@ -43,7 +45,7 @@ class Check:
     remedy: str = ""
 
 
-def run_doctor(workspace: Path) -> tuple[Check, ...]:
+def run_doctor(workspace: Path, *, progress: Progress = SILENT) -> tuple[Check, ...]:
     """All checks, in a fixed order; none of them changes a workspace that exists or creates one."""
     checks: tuple[Callable[[], Check], ...] = (
         _python,
@@ -56,7 +58,12 @@ def run_doctor(workspace: Path) -> tuple[Check, ...]:
         lambda: _catalog(workspace),
         lambda: _generations(workspace),
     )
-    return tuple(check() for check in checks)
+    done = []
+    with progress.stage("Checking", len(checks)) as advance:
+        for check in checks:
+            done.append(check())
+            advance(1)
+    return tuple(done)
 
 
 def _python() -> Check:
@@ -119,7 +126,23 @@ def _offline() -> Check:
 
 
 def _existing_parent(path: Path) -> Path:
-    return next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    return next(folder for folder in (path.absolute(), *path.absolute().parents) if _is_there(folder))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # its folder may not be looked into
+        return False
+
+
+def _takes_files(folder: Path) -> bool:
+    """Whether a file can be made in a folder: rights alone do not say so of /proc or a read-only disk."""
+    try:
+        with TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
 
 
 def _disk(workspace: Path) -> Check:
@@ -135,18 +158,20 @@ def _disk(workspace: Path) -> Check:
 
 def _writable(workspace: Path) -> Check:
     folder = _existing_parent(workspace)
-    good = os.access(folder, os.W_OK | os.X_OK)
+    good = _takes_files(folder)
+    words = f"is{'' if good else ' not'} writable" if folder.is_dir() else "is no folder"
+    if folder != workspace.absolute():
+        words = f"is not there yet, {folder} {words}"
     return Check(
         name="workspace",
         health=Health.OK if good else Health.FAILED,
-        detail=f"{workspace} {'is' if workspace.exists() else 'is not there yet, its folder is'}"
-        f"{'' if good else ' not'} writable",
+        detail=f"{workspace} {words}",
         remedy="" if good else "choose another --workspace or change its permissions",
     )
 
 
 def _catalog(workspace: Path) -> Check:
-    if not (workspace / "catalog.sqlite").exists():
+    if not _is_there(workspace / "catalog.sqlite"):
         return Check(name="catalog", health=Health.OK, detail="none yet: `echomine ingest` makes it")
     try:
         counts = Workspace.open(workspace, create=False).catalog.counts()

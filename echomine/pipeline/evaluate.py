@@ -76,7 +76,9 @@ class EvaluationRequest:
 
     def __post_init__(self) -> None:
         if self.protocol not in {HELD_OUT, LECTURE} or self.seeds < 1:
-            raise ConfigurationError(f"an evaluation is held-out or lecture, with 1 or more seeds, got {self}")
+            raise ConfigurationError(
+                f"an evaluation is held-out or lecture, with 1 or more seeds, got {self.protocol!r} and {self.seeds}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,15 +116,18 @@ def train(
         UsageError: If data are missing or do not fit.
         ConfigurationError: If a setting does not fit the data or the network.
     """
-    loaded, parts = _loaded(file, data)
+    with progress.stage("Read the data", 1):
+        loaded, parts = _loaded(file, data)
     if file.model.network.task is Task.SEGMENTATION:
         check_distances(parts[Split.TEST], file.evaluation)  # now, not when hours of training are over
     folder = workspace / REPORTS / file.name
     start = time.monotonic()
     model = _trained(workspace, file, loaded, parts, log_dir or folder / "logs", progress)
     minutes = (time.monotonic() - start) / 60
-    scores = judge(model, parts[Split.TEST], file.evaluation) if parts[Split.TEST] else None
-    onnx, notes = _onnx_of(model)
+    with progress.stage("Judge on the test part", 1):
+        scores = judge(model, parts[Split.TEST], file.evaluation) if parts[Split.TEST] else None
+    with progress.stage("Export as ONNX", 1):
+        onnx, notes = _onnx_of(model)
     known = {KNOWN_PATIENTS: json.dumps(_groups(parts[Split.TRAIN], parts[Split.VALIDATION])).encode()}
     files = model.to_files() | known | ({ONNX: onnx} if onnx else {})
     generation = _write(workspace, file, files, scores, minutes)
@@ -134,7 +137,8 @@ def train(
         left_out=len(loaded.problems),
         device=_device_words(file),
     )
-    _write_report(folder, file, model, scores, facts, parts[Split.TEST])
+    with progress.stage("Write card and pictures", 1):
+        _write_report(folder, file, model, scores, facts, parts[Split.TEST])
     return TrainedModel(
         name=file.name,
         generation=generation,
@@ -153,6 +157,7 @@ def evaluate(
     data: Path | None = None,
     part: Split | None = Split.TEST,
     onnx: bool = False,
+    progress: Progress = SILENT,
 ) -> Evaluation:
     """The scores of the model of that name on a part of the data, or on all of them.
 
@@ -162,17 +167,20 @@ def evaluate(
         data: Folder of the data instead of the file's.
         part: Which part of the split; None judges on every picture, as for another clinic's data.
         onnx: Whether onnxruntime answers instead of torch.
+        progress: Told of the steps.
 
     Raises:
         ArtifactError: If there is no such model, or it was trained for other classes.
         UsageError: If the data are missing, or the part holds no picture.
     """
     model, runtime = load_model(workspace, file.name, onnx=onnx)
-    loaded = load_training_set(file.data, file.folder(data))
+    with progress.stage("Read the data", 1):
+        loaded = load_training_set(file.data, file.folder(data))
     chosen = loaded.samples.samples if part is None else _parts(loaded, file)[part]
     samples = _with_classes_of(model, chosen, loaded.samples.classes, file.name)
     known = _known_groups(workspace, file.name) & set(_groups(samples))
-    scores = judge(model, samples, file.evaluation, runtime)
+    with progress.stage(f"Judge {file.name}", 1):
+        scores = judge(model, samples, file.evaluation, runtime)
     return Evaluation(scores=scores, problems=loaded.problems, known_patients=len(known))
 
 

@@ -21,8 +21,8 @@ from echomine.pipeline.ingest_reports import ingest_reports
 from echomine.pipeline.progress import SILENT, Progress
 
 _UNLINKED = {
-    Reason.NO_REPORT: "{} exams have images and no report: only retrieval and measurement label them",
-    Reason.NO_EXAM: "{} exams have a report and no image: their paragraphs teach, their labels are the exam's",
+    Reason.NO_REPORT: "exams with images and no report, which only retrieval and measurement label: {}",
+    Reason.NO_EXAM: "exams with a report and no image, whose paragraphs teach and whose labels are the exam's: {}",
 }
 
 

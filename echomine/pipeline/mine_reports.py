@@ -8,11 +8,12 @@ from typing import Any
 
 from echomine.archive.durable_files import write_chunks, write_lines
 from echomine.archive.item_problems import ItemProblem
-from echomine.archive.report_files import ReportEntry, read_reports, refuse_overwriting
+from echomine.archive.report_files import ReportEntry, count_reports, read_reports, refuse_overwriting
 from echomine.domain.errors import ConfigurationError, UsageError
 from echomine.domain.records import Finding
 from echomine.domain.vocabulary import Severity
 from echomine.pipeline.findings_page import page_foot, page_head, page_report
+from echomine.pipeline.progress import SILENT, Advance, Progress
 from echomine.pipeline.report_processes import Mined, SiteFiles, Text, lexicon_with, mine_texts
 from echomine.pipeline.similar_cases import severity_phrase
 from echomine.reports import explain_findings
@@ -63,7 +64,13 @@ class ExplainedFinding:
 
 
 def mine_reports(
-    source: Path, out: Path, *, page: Path | None = None, processes: int = 1, site: Sequence[Path] = ()
+    source: Path,
+    out: Path,
+    *,
+    page: Path | None = None,
+    processes: int = 1,
+    site: Sequence[Path] = (),
+    progress: Progress = SILENT,
 ) -> MinedFile:
     """Writes one JSON document a report: its findings, measurements and conflicts.
 
@@ -73,6 +80,7 @@ def mine_reports(
         page: HTML page to write beside it, with the first reports, or None.
         processes: Processes that read at the same time; the output is the same for any number.
         site: Lexicon files (TOML) with terms of the site, beside the standard ones.
+        progress: Who is told.
 
     Raises:
         UsageError: If the source is not there, is no report file, or would be overwritten.
@@ -83,7 +91,8 @@ def mine_reports(
     mined = MinedFile()
     shown: list[str] = []
     read = mine_texts(_texts(source, mined), processes=processes, site=_site_files(site))
-    write_lines(out, _documents(read, mined, shown if page else None))
+    with progress.stage("Reading reports", count_reports(source)) as advance:
+        write_lines(out, _documents(read, mined, shown if page else None, advance))
     if page:
         mined.shown = len(shown)
         foot = page_foot(shown=mined.shown, read=mined.reports)
@@ -118,13 +127,14 @@ def _site_files(paths: Sequence[Path]) -> SiteFiles:
     return tuple(files)
 
 
-def _documents(read: Iterator[Mined], mined: MinedFile, shown: list[str] | None) -> Iterator[str]:
+def _documents(read: Iterator[Mined], mined: MinedFile, shown: list[str] | None, advance: Advance) -> Iterator[str]:
     for one in read:
         mined.reports += 1
         mined.findings += one.findings
         if shown is not None and len(shown) < PAGE_REPORTS:
             shown.append(page_report(one.source.text, json.loads(one.line)))
         yield one.line
+        advance(1)
 
 
 def _texts(source: Path, mined: MinedFile) -> Iterator[Text]:

@@ -7,7 +7,7 @@ from echomine.domain.records import Label
 from echomine.domain.vocabulary import LabelSource
 from echomine.pipeline.measure_archive import ReviewItem
 from echomine.pipeline.measured_labels import MEASUREMENT
-from echomine.pipeline.similar_cases import label_document, severity_words
+from echomine.pipeline.similar_cases import label_document, number_words, severity_words
 from echomine.pipeline.tables import TextTable
 
 
@@ -27,7 +27,7 @@ def _row(item: ReviewItem) -> tuple[str, ...]:
         label.image_id,
         f"{label.valve.value} {label.disease.value}",
         severity_words(label),
-        ", ".join(f"{piece.reference} {piece.score:g}" for piece in label.evidence if piece.kind == MEASUREMENT),
+        ", ".join(number_words(label)),
         _said(item.said_by(LabelSource.REPORT)),
         _said(item.said_by(LabelSource.RETRIEVAL)),
         str(item.distance),

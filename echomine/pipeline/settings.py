@@ -35,7 +35,9 @@ class LabellerConfig:
 
     def __post_init__(self) -> None:
         if not 0.5 <= self.precision < 1 or self.folds < 2:
-            raise ConfigurationError(f"a labeller needs 0.5 <= precision < 1 and 2 or more folds, got {self}")
+            raise ConfigurationError(
+                f"a labeller needs 0.5 <= precision < 1 and 2 or more folds, got {self.precision} and {self.folds}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

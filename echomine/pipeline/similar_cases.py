@@ -179,12 +179,22 @@ def measured_words(label: Label) -> str:
     """``vmax 3.1, EACVI/ASE 2017``: what a measured label rests on."""
     numbers = [piece for piece in label.evidence if piece.kind == MEASUREMENT]
     tables = sorted({piece.note.split(",")[0] for piece in numbers})
-    return ", ".join([f"{piece.reference} {piece.score:g}" for piece in numbers] + tables)
+    return ", ".join([*number_words(label), *tables])
+
+
+def number_words(label: Label) -> list[str]:
+    """``vmax 3.1``, ``mean gradient 24.5``: the numbers that a measured label rests on, to three digits."""
+    numbers = [piece for piece in label.evidence if piece.kind == MEASUREMENT and piece.score is not None]
+    return [f"{piece.reference.replace('_', ' ')} {_three_digits(piece.score or 0.0)}" for piece in numbers]
+
+
+def _three_digits(number: float) -> str:
+    return f"{number:.0f}" if abs(number) >= 1000 else f"{number:.3g}"
 
 
 def agreement_words(label: Label) -> str:
     """``conflict: retrieval says none``: what the other sources say beside a measured label."""
-    return "; ".join(piece.note for piece in label.evidence if piece.kind == AGREEMENT)
+    return "; ".join(piece.note.replace("_", "-") for piece in label.evidence if piece.kind == AGREEMENT)
 
 
 def _hit_document(hit: Hit) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -173,6 +174,8 @@ def test_export_in_every_form(form: str, echomine: Callable[..., Ended], mined_w
     assert ended.code == 0, ended.err
     assert ended.document["counts"]["labels"] > 0
     assert out.exists()
+    card = Path(ended.document["card"]).read_text(encoding="utf-8")
+    assert re.search(r"\| abstention, present lesions \| (abstains below|keeps none)", card)
     again = echomine("export", "--format", form, "--out", out, "--workspace", mined_workspace.workspace)
     assert again.code == 2
     assert is_one_sentence(again)
@@ -284,12 +287,32 @@ def test_what_is_not_there_is_one_sentence(
 
 
 @pytest.mark.parametrize(
-    "arguments", [("label", "--frobnicate"), ("nonsense",), ("query",), ("export", "--format", "xml")]
+    ("arguments", "said"),
+    [
+        (("label", "--frobnicate"), "no such option: --frobnicate; see `echomine label --help`"),
+        (("nonsense",), "no such command 'nonsense'; see `echomine --help`"),
+        (("query",), "missing argument 'image'; see `echomine query --help`"),
+        (
+            ("export", "--out", "x", "--format", "xml"),
+            "invalid value for '--format': 'xml' is not one of 'jsonl', 'csv', 'parquet', 'hf'; see "
+            "`echomine export --help`",
+        ),
+        (
+            ("query", "x", "--k", "0"),
+            "invalid value for '--k': it should be greater than or equal to 1; see `echomine query --help`",
+        ),
+    ],
 )
-def test_wrong_usage_is_two(arguments: tuple[str, ...], echomine: Callable[..., Ended]) -> None:
-    ended = echomine(*arguments)
-    assert ended.code == 2
-    assert "Traceback" not in ended.err
+def test_wrong_usage_is_two_and_one_sentence(
+    arguments: tuple[str, ...], said: str, echomine: Callable[..., Ended]
+) -> None:
+    assert echomine(*arguments) == Ended(2, "", f"echomine: {said}\n")
+
+
+def test_a_group_without_a_command_shows_its_help(echomine: Callable[..., Ended]) -> None:
+    ended = echomine("cardiac")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("Usage: echomine cardiac")
 
 
 def test_an_image_that_is_none_is_one_sentence(

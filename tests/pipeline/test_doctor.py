@@ -20,6 +20,23 @@ def test_before_the_first_ingest_nothing_is_wrong(folder: str, tmp_path: Path) -
     assert said_of(tmp_path / folder, "models") == (Health.OK, "none yet: `echomine learn` makes them")
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs Linux")
+def test_a_place_that_takes_no_files_is_a_failure_whatever_its_rights_say() -> None:
+    health, detail = said_of(Path("/proc/nothing/here"), "workspace")
+    assert (health, detail) == (Health.FAILED, "/proc/nothing/here is not there yet, /proc is not writable")
+    assert said_of(Path("/proc"), "workspace") == (Health.FAILED, "/proc is not writable")
+
+
+def test_a_file_is_no_workspace(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert said_of(tmp_path / "file", "workspace") == (Health.FAILED, f"{tmp_path / 'file'} is no folder")
+
+
+def test_looking_leaves_nothing_behind(tmp_path: Path) -> None:
+    assert said_of(tmp_path, "workspace") == (Health.OK, f"{tmp_path} is writable")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_altered_model_is_a_failure_with_its_remedy(mined_copy: Any) -> None:
     weights = min(mined_copy.workspace.glob("artifacts/transform/*/*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1] + b"!")

@@ -1,12 +1,15 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from echomine.domain.errors import UsageError
-from echomine.domain.vocabulary import Valve
-from echomine.pipeline.contact_sheet import contact_sheet_png
+from echomine.domain.severity import SeverityInterval
+from echomine.domain.vocabulary import Severity, Valve
+from echomine.pipeline.contact_sheet import contact_sheet, contact_sheet_png
 from echomine.pipeline.find_similar import find_similar
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("mined")]
@@ -68,3 +71,18 @@ def test_the_contact_sheet_is_a_picture_and_the_same_each_time(workspace, paired
     sheet = contact_sheet_png(similar)
     assert sheet.startswith(b"\x89PNG")
     assert contact_sheet_png(similar) == sheet
+
+
+def test_what_is_said_below_a_case_is_no_wider_than_its_picture(workspace, paired):
+    similar = find_similar(workspace, paired.path)
+    long = replace(
+        similar.labels[0], severity=SeverityInterval(Severity.MILD_MODERATE, Severity.MODERATE_SEVERE), abstained=True
+    )
+    figure = contact_sheet(replace(similar, cases=tuple(replace(one, labels=(long, long)) for one in similar.cases)))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    shown = [axes for axes in figure.axes if "Case" in axes.get_title(loc="left")]
+    assert len(shown) == 4
+    for axes in shown:
+        caption, picture = axes.xaxis.label.get_window_extent(), axes.get_window_extent()
+        assert picture.x0 - 2 <= caption.x0 < caption.x1 <= picture.x1 + 2

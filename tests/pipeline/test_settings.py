@@ -22,6 +22,12 @@ def test_an_unknown_table_or_key_lists_the_known_ones():
         settings_from({"text_space": {"siez": 3}})
 
 
+def test_a_word_that_is_none_of_a_closed_list_lists_them():
+    with pytest.raises(ConfigurationError, match="kind of TextSpaceConfig is one of pv_dm, pv_dbow, .*, got 'bert'"):
+        settings_from({"text_space": {"kind": "bert"}})
+    assert settings_from({"text_space": {"kind": "pv_dm"}}).text_space.kind == "pv_dm"
+
+
 def test_a_value_out_of_range_and_a_broken_file_are_one_sentence(tmp_path):
     with pytest.raises(ConfigurationError, match="precision"):
         settings_from({"labeller": {"precision": 1.5}})

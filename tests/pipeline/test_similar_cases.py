@@ -5,7 +5,7 @@ from dataclasses import replace
 from echomine.domain.records import Evidence, Label
 from echomine.domain.severity import SeverityInterval
 from echomine.domain.vocabulary import Assertion, Disease, LabelSource, Severity, Valve
-from echomine.pipeline.similar_cases import SimilarCases
+from echomine.pipeline.similar_cases import SimilarCases, agreement_words, measured_words
 
 MEASURED = Label(
     source=LabelSource.MEASUREMENT,
@@ -37,3 +37,14 @@ def test_a_measured_grade_says_by_what_and_what_the_other_sources_say():
         ("aortic", "stenosis", "moderate", "0.90", "vmax 3.1, EACVI/ASE 2017", "conflict: retrieval says none")
     ]
     assert len(similar.document()["measured_labels"]) == 2
+
+
+def test_numbers_are_shown_to_three_digits_and_words_without_underscores():
+    pieces = (
+        Evidence(kind="measurement", reference="mean_gradient", score=24.513, note="EAE/ASE 2009, mitral"),
+        Evidence(kind="measurement", reference="pht", score=1445.377, note="EAE/ASE 2009, mitral"),
+        Evidence(kind="agreement", reference="report", score=0.0, note="agrees: report says trace to mild_moderate"),
+    )
+    label = replace(MEASURED, evidence=pieces)
+    assert measured_words(label) == "mean gradient 24.5, pht 1445, EAE/ASE 2009"
+    assert agreement_words(label) == "agrees: report says trace to mild-moderate"
