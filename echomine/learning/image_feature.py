@@ -45,6 +45,8 @@ class ImageFeatureConfig:
 
     Attributes:
         backbone: A name of ``models.registry.NETWORKS``.
+        weights: File of pretrained weights for the backbone, ImageNet's for example, whose fitting tensors are the
+            start (see ``models.weights.load_pretrained``); empty for none.
         grid: The window of velocity and time that images are resampled to before they come here.
         epochs: Passes at most.
         patience: Epochs without better validation before it stops; 0 never.
@@ -56,6 +58,7 @@ class ImageFeatureConfig:
     """
 
     backbone: str = "spectral_net"
+    weights: str = ""
     grid: PhysicalGrid = field(default_factory=lambda: PhysicalGrid(rows=96, columns=96))
     epochs: int = 20
     batch_size: int = 64
@@ -207,7 +210,7 @@ def train_image_feature(  # noqa: PLR0913 - what a training run is made of
         config: Settings.
         seed: Fixes everything: on one machine the same seed gives the same weights.
         groups: N patients, so that validation patients are new ones; without it every image is its own.
-        pretrained: A safetensors file of weights for the backbone, ImageNet's for example.
+        pretrained: What ``config.weights`` names, a safetensors file or a ``.pth`` of tensors by name.
         checkpoint_dir: Where an unfinished run is kept, for the same call to take up; emptied at the end.
         on_progress: Told (steps done, steps in all).
 

@@ -7,7 +7,16 @@ from torch import nn
 
 from echomine.domain.config import config_from
 from echomine.domain.errors import ConfigurationError
-from echomine.models.classification import alexnet, densenet, googlenet, resnet, spectral, torchvision_networks, vgg
+from echomine.models.classification import (
+    alexnet,
+    densenet,
+    efficientnet_lite,
+    googlenet,
+    resnet,
+    spectral,
+    torchvision_networks,
+    vgg,
+)
 from echomine.models.detection import fast_rcnn, faster_rcnn, mask_rcnn, rcnn
 from echomine.models.entries import NetworkEntry, NoSettings, PublishedForm, Registry, Task
 from echomine.models.features import FeatureNetwork
@@ -36,6 +45,7 @@ for _family in (
     googlenet,
     resnet,
     densenet,
+    efficientnet_lite,
     spectral,
     torchvision_networks,
     fcn,

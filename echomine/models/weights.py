@@ -19,6 +19,8 @@ from echomine.domain.errors import ArtifactError
 _FEWEST_MATCHES = 0.5
 _OLD_DENSE_NAME = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.\w+)$")
 """Torchvision's DenseNet files still say ``norm.1`` for what its networks call ``norm1``."""
+_PRIVATE_NAME = re.compile(r"(^|\.)_(?=\w)")
+"""EfficientNet's files name the parts of the network ``_conv_stem`` and the like."""
 
 
 def weights_to_bytes(network: nn.Module) -> bytes:
@@ -98,7 +100,11 @@ def _torch_tensors(content: bytes) -> dict[str, Tensor]:
         ) from error
     if not isinstance(held, Mapping) or not all(isinstance(value, Tensor) for value in held.values()):
         raise ArtifactError("the .pth file holds no tensors by name: save the network's state_dict() alone")
-    return {_OLD_DENSE_NAME.sub(r"\1\2", str(name)): value for name, value in held.items()}
+    return {_todays_name(str(name)): value for name, value in held.items()}
+
+
+def _todays_name(name: str) -> str:
+    return _PRIVATE_NAME.sub(r"\1", _OLD_DENSE_NAME.sub(r"\1\2", name))
 
 
 def _some(what: str, names: Sequence[str]) -> str:

