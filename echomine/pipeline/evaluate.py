@@ -40,6 +40,7 @@ from echomine.pipeline.learning_steps import (
 )
 from echomine.pipeline.model_chain import IMAGE_FEATURE, INDEX, LABELLER, TEXT_SPACE, TRANSFORM, load_chain
 from echomine.pipeline.progress import SILENT, Progress
+from echomine.pipeline.sanity_tables import nearest_paragraphs, nearest_words
 from echomine.pipeline.scoring import FIGURES, Pair, Row, ScoredImage, Truth, rows_of, score
 from echomine.pipeline.settings import Settings
 from echomine.pipeline.taught_rows import statement_of
@@ -51,7 +52,6 @@ from echomine.retrieval.vote import VoteConfig
 
 HELD_OUT, LECTURE = "held-out", "lecture"
 TEST_PAIRS = 48
-SANITY_WORDS = ("severe", "mild", "stenosis", "regurgitation", "aortic", "mitral", "trace")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,7 +287,8 @@ def _result(workspace: Workspace, request: EvaluationRequest, runs: Sequence[_Ru
         methods={name: score(images) for name, images in pooled.items()},
         per_seed=tuple(_plain_figures(run) for run in runs),
         retrieval=_retrieval(workspace, runs),
-        words=_nearest_words(runs[0].space),
+        words=nearest_words(runs[0].space),
+        paragraphs=nearest_paragraphs(runs[0].models.paragraphs, runs[0].models.vectors),
         confusion=_confusion(rows),
         risk=risk_coverage(confidences, right),
         reliability=tuple((one.confidence, one.accuracy, one.count) for one in reliability_bins(confidences, right)),
@@ -308,11 +309,6 @@ def _plain_figures(run: _Run) -> dict[str, float]:
 def _confusion(rows: Sequence[Row]) -> NDArray[np.int64]:
     graded = [row for row in rows if row.claimed_at_all]
     return confusion([row.truth for row in graded], [row.claimed for row in graded])
-
-
-def _nearest_words(space: TextSpace) -> tuple[tuple[str, str], ...]:
-    found = ((word, space.nearest_words(word, 5)) for word in SANITY_WORDS)
-    return tuple((word, ", ".join(f"{one.word} {one.score:.2f}" for one in near)) for word, near in found if near)
 
 
 def _retrieval(workspace: Workspace, runs: Sequence[_Run]) -> RetrievalScores | None:

@@ -45,7 +45,8 @@ class EvaluationResult:
         methods: Scores of each method, pooled over seeds.
         per_seed: For each seed the plain values of ours.
         retrieval: None when no test image has a paragraph.
-        words: Rows of the sanity table: a word and its nearest ones.
+        words: Rows of a sanity table: a word and its nearest ones.
+        paragraphs: Rows of another: what a paragraph says, what the nearest one of another patient says, its score.
         confusion: (7, 8) counts of ours, rows the true grade.
         risk: Risk-coverage curve of ours.
         reliability: (confidence, share right, count) of bins.
@@ -60,6 +61,7 @@ class EvaluationResult:
     per_seed: tuple[Mapping[str, float], ...]
     retrieval: RetrievalScores | None
     words: tuple[tuple[str, str], ...]
+    paragraphs: tuple[tuple[str, str, str], ...]
     confusion: NDArray[np.int64] = field(repr=False)
     risk: RiskCoverage = field(repr=False)
     reliability: tuple[tuple[float, float, int], ...] = field(repr=False)
@@ -74,6 +76,9 @@ class EvaluationResult:
             shown.append(_retrieval_table(self.retrieval))
         if self.words:
             shown.append(TextTable(title="Nearest words in text space", headers=("word", "nearest"), rows=self.words))
+        if self.paragraphs:
+            headers = ("a paragraph that says", "nearest of another patient", "score")
+            shown.append(TextTable(title="Nearest paragraphs in text space", headers=headers, rows=self.paragraphs))
         return tuple(shown)
 
     def markdown(self) -> str:
@@ -94,6 +99,7 @@ class EvaluationResult:
             "per_seed": [dict(one) for one in self.per_seed],
             "retrieval": None if self.retrieval is None else _retrieval_document(self.retrieval),
             "nearest_words": [list(row) for row in self.words],
+            "nearest_paragraphs": [list(row) for row in self.paragraphs],
             "confusion": self.confusion.tolist(),
             "aurc": float(self.risk.area),
             "seconds": round(self.seconds, 1),

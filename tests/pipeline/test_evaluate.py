@@ -33,6 +33,7 @@ def test_held_out_judges_the_current_models_beside_the_baselines(workspace, mine
     assert document["methods"][OURS]["figures"]["recall"]["value"] is not None
     markdown = (tmp_path / "out" / "evaluation.md").read_text()
     assert "All data is synthetic." in markdown
+    assert "### Nearest paragraphs in text space" in markdown
     for name in METHODS.keys() - {"ceiling", WITH_HANDS}:
         assert f"| {name} |" in markdown
     assert (tmp_path / "out" / "risk_coverage.png").read_bytes().startswith(b"\x89PNG")
