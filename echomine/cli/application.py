@@ -18,6 +18,9 @@ app = typer.Typer(
 WorkspaceOption = Annotated[
     Path, typer.Option("--workspace", envvar="ECHOMINE_WORKSPACE", help="Directory of catalog and models.")
 ]
+UnusedWorkspaceOption = Annotated[
+    Path | None, typer.Option("--workspace", help="Taken as by every command; nothing of it is needed here.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed; the same seed gives the same answer.")]
 DEFAULT_WORKSPACE = Path("echomine-workspace")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from echomine.cli.application import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption, app
+from echomine.cli.application import DEFAULT_WORKSPACE, JsonOption, UnusedWorkspaceOption, WorkspaceOption, app
 from echomine.cli.showing import check_png, finish, note, print_json, print_table, print_text_table
 from echomine.domain.vocabulary import Valve
 
@@ -16,6 +16,7 @@ def measure(
     valve: Annotated[Valve | None, typer.Option(help="The valve, where you know it.")] = None,
     picture: Annotated[Path | None, typer.Option(help="Write the measured display to this PNG.")] = None,
     check_axis: Annotated[bool, typer.Option(help="Compare the scale that a DICOM file states with its axis.")] = False,
+    _workspace: UnusedWorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the flows of an image: scale, envelope, beats, peak velocity, gradients, integral, half-time.

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from echomine.cli.application import DEFAULT_WORKSPACE, JsonOption, SeedOption, WorkspaceOption, app
+from echomine.cli.application import (
+    DEFAULT_WORKSPACE,
+    JsonOption,
+    SeedOption,
+    UnusedWorkspaceOption,
+    WorkspaceOption,
+    app,
+)
 from echomine.cli.showing import RichProgress, finish, note, print_json, print_problems, print_table, say
 from echomine.domain.vocabulary import Split
 
@@ -131,6 +138,7 @@ def draw(
     out: Annotated[Path, typer.Option("--out", help="Folder to make.")],
     count: Annotated[int, typer.Option(min=2, max=100_000, help="Displays.")] = 800,
     seed: SeedOption = 0,
+    _workspace: UnusedWorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Draw synthetic displays as a training set."""

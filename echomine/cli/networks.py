@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from echomine.cli.application import JsonOption
+from echomine.cli.application import JsonOption, UnusedWorkspaceOption
 from echomine.cli.models import models_app
 from echomine.cli.showing import print_json, print_table
+from echomine.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from echomine.models.description import LayerRow, NetworkDescription
@@ -20,10 +21,13 @@ def models(
         str | None,
         typer.Option("--task", help="classification, segmentation, detection, instance_segmentation."),
     ] = None,
+    workspace: UnusedWorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Image networks: list them, describe one, train, judge, use."""
     if context.invoked_subcommand is not None:
+        if workspace is not None or task is not None or as_json:
+            raise UsageError(f"write options after the command: `echomine models {context.invoked_subcommand} ...`")
         return
     from echomine.pipeline.network_table import network_table
 
@@ -43,6 +47,7 @@ def describe(
     size: Annotated[
         tuple[int, int] | None, typer.Option("--size", help="Rows and columns of the picture.", metavar="ROWS COLUMNS")
     ] = None,
+    _workspace: UnusedWorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show a network layer by layer: output, parameters, receptive field, stride."""

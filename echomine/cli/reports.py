@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from echomine.cli.application import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption, app
+from echomine.cli.application import DEFAULT_WORKSPACE, JsonOption, UnusedWorkspaceOption, WorkspaceOption, app
 from echomine.cli.showing import RichProgress, finish, print_json, print_problems, print_table, say
 from echomine.domain.errors import UsageError
 
@@ -24,7 +24,7 @@ def findings(
     explain: Annotated[str, typer.Option("--explain", metavar="ID", help="Why each finding of one report.")] = "",
     lexicon: Annotated[list[Path] | None, typer.Option("--lexicon", help="TOML file with terms of your own.")] = None,
     processes: Annotated[int, typer.Option("--processes", min=1, help="Processes that read at the same time.")] = 1,
-    _workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    _workspace: UnusedWorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read valve findings, measurements and conflicts out of reports; nothing of the workspace is read."""

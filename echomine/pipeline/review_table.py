@@ -17,7 +17,7 @@ def review_table(items: Sequence[ReviewItem]) -> TextTable:
         title="To review: where the measurement differs",
         headers=("image", "lesion", "measured", "by", "report", "retrieval", "grades apart"),
         rows=tuple(_row(item) for item in items),
-        note="" if items else "Nothing measured differs from what report and retrieval say.",
+        note="" if items else "No measured label that is kept differs from what report and retrieval say.",
     )
 
 

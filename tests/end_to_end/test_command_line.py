@@ -5,14 +5,15 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
-from echomine.cli import main
+from echomine.cli import app, main
 
 SAMPLES = Path(__file__).parents[2] / "data_samples"
 HEAVY = (
@@ -81,6 +82,30 @@ finally:
     assert (done.returncode, done.stderr) == (0, "")
     for command in ("demo", "ingest", "learn", "label", "query", "export", "evaluate", "findings", "doctor"):
         assert f" {command} " in done.stdout
+
+
+def commands_of(group: Any, *before: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command by its name, those of groups included."""
+    for name, command in group.commands.items():
+        yield (*before, name), command
+        if hasattr(command, "commands"):
+            yield from commands_of(command, *before, name)
+
+
+def test_every_command_takes_a_workspace() -> None:
+    commands = dict(commands_of(typer.main.get_command(app)))
+    assert len(commands) > 20
+    lacking = {
+        name
+        for name, command in commands.items()
+        if not any("--workspace" in parameter.opts for parameter in command.params)
+    }
+    assert lacking == {("cardiac",)}, "a group that does nothing by itself"
+
+
+def test_options_before_the_command_of_a_group_are_not_lost(echomine: Callable[..., Ended]) -> None:
+    ended = echomine("models", "--workspace", "w", "describe", "resnet18")
+    assert (ended.code, is_one_sentence(ended)) == (2, True), ended.err
 
 
 def test_the_version(echomine: Callable[..., Ended]) -> None:
