@@ -2,7 +2,8 @@
 
 import os
 import sys
-from typing import Annotated, NoReturn, Protocol, runtime_checkable
+from io import TextIOWrapper
+from typing import Annotated, NoReturn, Protocol, TextIO, runtime_checkable
 
 import typer
 
@@ -49,6 +50,8 @@ class Refusal(Protocol):
 
 def main() -> NoReturn:
     """Run the command line; errors become one sentence on stderr and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        take_any_character(stream)
     try:
         code = app(prog_name="echomine", standalone_mode=False)
     except EchomineError as error:
@@ -64,6 +67,12 @@ def main() -> NoReturn:
             _refuse(error)
         _fail(error, f"something broke that should not ({type(error).__name__}); --debug shows where", 3)
     raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def take_any_character(stream: TextIO | None) -> None:
+    """Lets a stream write what its encoding has not, such as the bytes of a file name that are no text, as escapes."""
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
 
 
 def _refuse(error: Refusal) -> NoReturn:

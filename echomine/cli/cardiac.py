@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 cardiac_app = typer.Typer(help="Volumes, ejection fraction, mass and calcium of one scan.", no_args_is_help=True)
 app.add_typer(cardiac_app, name="cardiac")
+MEASURING = "Measuring the scan"
 
 
 OutOption = Annotated[Path | None, typer.Option("--out", help="Folder for masks, picture and result.json.")]
@@ -57,7 +58,9 @@ def mr(
         table=table,
         sex=sex,
     )
-    _show(quantify_mr(request), out, as_json=as_json)
+    with RichProgress().stage(MEASURING, 1):
+        result = quantify_mr(request)
+    _show(result, out, as_json=as_json)
 
 
 @cardiac_app.command()
@@ -93,7 +96,9 @@ def echo(
         table=table,
         sex=sex,
     )
-    _show(quantify_echo(request), out, as_json=as_json)
+    with RichProgress().stage(MEASURING, 1):
+        result = quantify_echo(request)
+    _show(result, out, as_json=as_json)
 
 
 @cardiac_app.command()
@@ -129,7 +134,9 @@ def calcium(
         out=out,
         study=dicom,
     )
-    _show(quantify_calcium(request), out, as_json=as_json)
+    with RichProgress().stage(MEASURING, 1):
+        result = quantify_calcium(request)
+    _show(result, out, as_json=as_json)
 
 
 @cardiac_app.command()

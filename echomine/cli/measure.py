@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from echomine.cli.application import DEFAULT_WORKSPACE, JsonOption, UnusedWorkspaceOption, WorkspaceOption, app
-from echomine.cli.showing import check_png, finish, note, print_json, print_table, print_text_table
+from echomine.cli.showing import RichProgress, check_png, finish, note, print_json, print_table, print_text_table
 from echomine.domain.vocabulary import Valve
 
 
@@ -26,7 +26,8 @@ def measure(
     check_png(picture)
     from echomine.pipeline.measure_image import measure_image, summary_rows
 
-    measured = measure_image(image, valve=valve, check_axis=check_axis)
+    with RichProgress().stage("Measuring the display", 1):
+        measured = measure_image(image, valve=valve, check_axis=check_axis)
     if picture is not None:
         from echomine.pipeline.measurement_picture import write_measurement_picture
 

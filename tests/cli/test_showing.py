@@ -1,11 +1,13 @@
 """What commands print: tables whose rows can be read at every width, lines as they stand, signs of life."""
 
 import io
+import json
 import sys
 import time
 
 import pytest
 
+from echomine.cli import take_any_character
 from echomine.cli.showing import Loading, RichProgress, fitting_columns, note, print_table, say
 
 HEADERS = ("network", "task", "parameters", "paper")
@@ -125,3 +127,12 @@ def test_a_stage_that_fails_leaves_nothing_beside_the_error(monkeypatch: pytest.
     with RichProgress().stage("Judge", 7) as advance:
         advance(7)
     assert stream.getvalue().split() == ["Judge", "0:00:00"]
+
+
+def test_what_an_encoding_has_not_is_written_as_escapes() -> None:
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding="ascii")
+    take_any_character(stream)
+    stream.write('"a\udcff"')
+    stream.flush()
+    assert json.loads(written.getvalue()) == "a\udcff"
