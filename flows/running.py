@@ -86,8 +86,8 @@ def run_as_module(
 ) -> NoReturn:
     """Run a flow by ``python -m``: its options become flags, its result one JSON document on stdout.
 
-    Exits with 0, with 1 when items were quarantined, else with the code of the error. Without ECHOMINE_DEBUG an error
-    is one sentence.
+    Exits with 0, with 1 when items were quarantined (they are listed: Prefect is told their number only), else with the
+    code of the error. Without ECHOMINE_DEBUG an error is one sentence.
 
     Args:
         flow: The flow; its first parameter is ``workspace``.
@@ -105,12 +105,14 @@ def run_as_module(
             stages.check_workspace(arguments["workspace"])
         with _sign_of_life(flow):
             document = flow(**arguments)
+        if is_short := bool(quarantined_items(document)):
+            document = {"problems": stages.problems(arguments["workspace"])} | document
     except Exception as error:  # the outermost edge
         if debug:
             raise
         _fail(error)
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-    raise SystemExit(1 if quarantined_items(document) else 0)
+    raise SystemExit(1 if is_short else 0)
 
 
 def _keep_stderr_from_children() -> None:

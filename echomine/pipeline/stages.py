@@ -7,6 +7,7 @@ from typing import Any
 
 from echomine.archive.workspace import Workspace
 from echomine.domain.errors import UsageError
+from echomine.domain.vocabulary import ItemState
 from echomine.pipeline import learn
 from echomine.pipeline.evaluate import EvaluationRequest
 from echomine.pipeline.evaluate import evaluate as run_evaluation
@@ -15,7 +16,8 @@ from echomine.pipeline.export_labels import export_labels as run_export
 from echomine.pipeline.ingest import ingest as run_ingest
 from echomine.pipeline.label_archive import begin_label_run, label_files
 from echomine.pipeline.measure_archive import measure_archive as run_measuring
-from echomine.pipeline.model_chain import load_chain
+from echomine.pipeline.measured_labels import measurement_model
+from echomine.pipeline.model_chain import LABELLER, load_chain
 from echomine.pipeline.settings import Settings, read_settings
 
 
@@ -26,6 +28,23 @@ def check_workspace(workspace: str) -> None:
         WorkspaceError: If it is not.
     """
     _open(workspace).close()
+
+
+def problems(workspace: str) -> list[dict[str, str]]:
+    """What is quarantined: files that were not taken in, images that the current models could not label or measure."""
+    opened = _open(workspace)
+    labeller = opened.artifacts.current(LABELLER) or ""
+    found = [
+        (one.relative_path or one.where, one.reason, one.message)
+        for one in opened.catalog.images.problems()
+        if one.state is ItemState.QUARANTINED
+    ]
+    for model in (labeller, measurement_model(labeller)):
+        results = opened.catalog.ledger.results(model, states=[ItemState.QUARANTINED])
+        found += [(one.image_id, one.reason, one.message) for one in results if one.reason]
+    return [
+        {"item": item, "reason": reason.value, "message": message} for item, reason, message in dict.fromkeys(found)
+    ]
 
 
 def ingest(workspace: str, sources: Sequence[str]) -> dict[str, int]:

@@ -13,6 +13,7 @@ import pytest
 from prefect.states import Failed
 
 from echomine.domain.errors import ArtifactError, UsageError, WorkspaceError
+from echomine.pipeline import stages
 from flows.running import IO_RETRIES, at_least_one, may_pass, quarantined_items, run_as_module
 
 
@@ -50,6 +51,21 @@ def test_the_result_is_one_json_document_on_stdout(
 def test_quarantined_items_give_exit_code_one(run: Callable[..., int], empty_workspace: str) -> None:
     code = run(lambda workspace: {"counts": {"labelled": 9, "quarantined": 1}}, "--workspace", empty_workspace)
     assert code == 1
+
+
+def test_quarantined_items_are_listed(
+    run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def flow(workspace: str, source: str) -> dict[str, object]:
+        return {"ingest": stages.ingest(workspace, [source])}
+
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "bad.dcm").touch()
+    given = ("--workspace", str(tmp_path / "w"), "--source", str(source))
+    assert run(flow, *given, options=[("source", str, "")]) == 1
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert problem == {"item": "bad.dcm", "reason": "empty_file", "message": "the file is empty; copy it again"}
 
 
 @pytest.mark.parametrize(
