@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 ALPHABET = "0123456789.,+-–—−cmkhzHZs/[]()µu Mbpin%"
 """Characters of axes, sweep speeds and heart rates."""
+WORD_ALPHABET = ALPHABET + "BPRFCf:="
+"""The same, with the letters of heart rates, which look like digits."""
 HEIGHT_PX = 48
 """Rows that the recogniser takes."""
 BATCH = 8
@@ -45,14 +47,21 @@ class OnnxTextReader:
         self._threads = threads
         self._recogniser: onnxruntime.InferenceSession | None = None
         self._detector: onnxruntime.InferenceSession | None = None
-        self._columns: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
-        self._characters = ""
+        self._characters: list[str] = []
+        self._allowed: dict[str, tuple[NDArray[np.intp], str]] = {}
 
     def read(self, crops: Sequence[Pixels]) -> list[ReadText]:
         """The text of each crop, (h, w) or (h, w, 3), one line each."""
+        return self._read(crops, ALPHABET)
+
+    def read_words(self, crops: Sequence[Pixels]) -> list[ReadText]:
+        """The same, with the letters of heart rates."""
+        return self._read(crops, WORD_ALPHABET)
+
+    def _read(self, crops: Sequence[Pixels], alphabet: str) -> list[ReadText]:
         lines: list[ReadText] = []
         for first in range(0, len(crops), BATCH):
-            lines.extend(self._read_batch(crops[first : first + BATCH]))
+            lines.extend(self._read_batch(crops[first : first + BATCH], alphabet))
         return lines
 
     def find(self, pixels: Pixels) -> list[FoundText]:
@@ -67,7 +76,7 @@ class OnnxTextReader:
         (answer,) = network.run(None, {network.get_inputs()[0].name: ready})
         return _boxes(np.asarray(answer)[0, 0], rows=rows, columns=columns)
 
-    def _read_batch(self, crops: Sequence[Pixels]) -> list[ReadText]:
+    def _read_batch(self, crops: Sequence[Pixels], alphabet: str) -> list[ReadText]:
         network = self._recognition()
         scaled = [_line(crop) for crop in crops]
         width = max(line.shape[2] for line in scaled)
@@ -75,15 +84,21 @@ class OnnxTextReader:
         for row, line in zip(batch, scaled, strict=True):
             row[:, :, : line.shape[2]] = line
         (answer,) = network.run(None, {network.get_inputs()[0].name: batch})
-        return [_decoded(steps[:, self._columns], self._characters) for steps in np.asarray(answer)]
+        columns, characters = self._allowed_of(alphabet)
+        return [_decoded(steps[:, columns], characters) for steps in np.asarray(answer)]
+
+    def _allowed_of(self, alphabet: str) -> tuple[NDArray[np.intp], str]:
+        """Columns of the answer that may be read, the blank first, and their characters."""
+        if alphabet not in self._allowed:
+            places = [place for place, sign in enumerate(self._characters) if place and sign in alphabet]
+            signs = "".join(self._characters[place] for place in places)
+            self._allowed[alphabet] = np.array([0, *places]), "\0" + signs
+        return self._allowed[alphabet]
 
     def _recognition(self) -> "onnxruntime.InferenceSession":
         if self._recogniser is None:
             session = _session("PP-OCR*_rec_*.onnx", self._threads)
-            characters = ["", *session.get_modelmeta().custom_metadata_map["character"].splitlines(), " "]
-            columns = [0] + [place for place, sign in enumerate(characters) if place and sign in ALPHABET]
-            self._columns = np.array(columns)
-            self._characters = "\0" + "".join(characters[place] for place in columns[1:])
+            self._characters = ["", *session.get_modelmeta().custom_metadata_map["character"].splitlines(), " "]
             self._recogniser = session
         return self._recogniser
 

@@ -34,6 +34,7 @@ class AxisProblemCode(StrEnum):
     IMPLAUSIBLE = "implausible_scale"
     TIME_UNKNOWN = "time_scale_unknown"
     TIME_ASSUMED = "time_scale_assumed"
+    TIME_DOUBTFUL = "time_scale_doubtful"
     DICOM_DISAGREES = "dicom_and_axis_disagree"
 
 
@@ -181,6 +182,10 @@ class TextReader(Protocol):
 
     def read(self, crops: Sequence[Pixels]) -> list[ReadText]:
         """The text of each crop, (h, w) or (h, w, 3), white on black, one line each; one batch."""
+        ...
+
+    def read_words(self, crops: Sequence[Pixels]) -> list[ReadText]:
+        """The same, with the letters of heart rates."""
         ...
 
     def find(self, pixels: Pixels) -> list[FoundText]:

@@ -16,6 +16,8 @@ FEWEST_NUMBERS = 3
 """Two numbers lie on a line whatever they say; three can disagree."""
 FEWEST_INVERTED, INVERTED_SHARE = 2, 2 / 3
 """Numbers above zero that must be negative, and their share, for positive velocities to point down."""
+SIGN_WIDTH = 0.25
+"""Heights by which a minus sign moves the digits of a number where the numbers of an axis begin in one column."""
 _NUMBER = re.compile(r"^(?P<sign>[-+]*)(?P<number>(?:0|[1-9]\d{0,3})(?:\.\d{1,2})?|\.\d{1,2})$")
 _DASHES = str.maketrans({"–": "-", "—": "-", "−": "-", ",": ".", "·": ".", "[": "", "]": "", "(": "", ")": "", " ": ""})
 
@@ -92,7 +94,25 @@ class NumberLine:
     def _is_surely_inverted(self) -> bool:
         above = [number for number in self.fitting if number.magnitude > 0 and number.row < self.zero_row]
         minus = sum(number.sign < 0 for number in above)
-        return not self.wrong_signs and minus >= FEWEST_INVERTED and minus >= INVERTED_SHARE * len(above)
+        many = minus >= FEWEST_INVERTED and minus >= INVERTED_SHARE * len(above)
+        return not self.wrong_signs and many and self._signs_take_room
+
+    @property
+    def _signs_take_room(self) -> bool:
+        """Whether the digits of numbers with a minus are set as such numbers are.
+
+        In a column of numbers that begin below each other a sign moves the digits; in one of numbers that end below
+        each other they begin where their number of digits says. A tick mark leaves them where those without one are.
+        """
+        minus = [number.word.body for number in self.fitting if number.sign < 0 and number.magnitude > 0]
+        plain = [number.word.body for number in self.fitting if number.sign >= 0]
+        if not (minus and plain):
+            return False
+        height = float(np.median([body[3] - body[1] for body in minus]))
+        starts, ends = ([body[end] for body in minus + plain] for end in (0, 2))
+        moved = float(np.median([body[0] for body in minus]) - np.median([body[0] for body in plain]))
+        ended = float(np.ptp(ends)) <= SIGN_WIDTH * height < float(np.ptp(starts))
+        return moved >= SIGN_WIDTH * height or ended
 
     def turned(self) -> "NumberLine":
         """The same scale with positive velocities on the other side."""

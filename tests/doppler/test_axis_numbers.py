@@ -68,15 +68,34 @@ def test_a_tick_read_as_a_minus_does_not_turn_the_scale():
 
 
 def line_of(*texts: str) -> NumberLine:
-    """Through numbers that stand below each other, 100 rows apart."""
+    """Through numbers that stand below each other, 100 rows apart, their digits beginning in one column."""
     return line_through([number(100 * row, text) for row, text in enumerate(texts)], tolerance_px=2)
 
 
+def printed(row, text, *, ends_at=None):
+    """A number as it is printed, digits 8 and signs 6 columns wide; begun in one column, or ended in one."""
+    digits = text.lstrip("-")
+    x0 = 100 + 6 * (len(text) - len(digits)) if ends_at is None else ends_at - 8 * len(digits)
+    body = (x0, row - 5, x0 + 8 * len(digits), row + 6)
+    found = number_of(Word(body, body), text, 1.0)
+    assert found is not None
+    return found
+
+
 @pytest.mark.parametrize("texts", [("-200", "-100", "0", "100"), ("-200", "-100", "0"), ("-300", "200", "-100", "0")])
-def test_an_inverted_display_stays_inverted(texts):
-    line = line_of(*texts)
+@pytest.mark.parametrize("ends_at", [None, 160])
+def test_an_inverted_display_stays_inverted(texts, ends_at):
+    numbers = [printed(100 * row, text, ends_at=ends_at) for row, text in enumerate(texts)]
+    line = line_through(numbers, tolerance_px=2)
     assert line.step == pytest.approx(-1.0)
     assert line.signed
+
+
+@pytest.mark.parametrize("texts", [("-200", "-100", "0", "100"), ("-300", "-200", "-100", "0"), ("-200", "-100", "0")])
+def test_minus_signs_that_leave_the_digits_where_they_are_may_be_tick_marks(texts):
+    line = line_of(*texts, "100")
+    assert line.step == pytest.approx(1.0)
+    assert not line.signed
 
 
 @pytest.mark.parametrize("texts", [("200", "100", "0", "-100"), ("200", "100", "0", "-100", "200"), ("-100", "-200")])
