@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,15 +40,13 @@ class Column:
     @property
     def height(self) -> float:
         """Rows of its print."""
-        return float(np.median([word.height for word in self.words]))
+        return float(median([word.height for word in self.words]))
 
     @property
     def box(self) -> Box:
         """Around all of its words."""
-        boxes = np.array([word.box for word in self.words])
-        x0, y0 = boxes[:, :2].min(axis=0).tolist()
-        x1, y1 = boxes[:, 2:].max(axis=0).tolist()
-        return x0, y0, x1, y1
+        x0, y0, x1, y1 = zip(*(word.box for word in self.words), strict=True)
+        return min(x0), min(y0), max(x1), max(y1)
 
 
 def axis_columns(marks: Marks) -> list[Column]:
@@ -80,15 +79,20 @@ def _alone(words: Sequence[Word]) -> NDArray[np.bool_]:
 def _ranked(all_words: Sequence[Word], strokes: Strokes) -> list[Column]:
     words = [word for word in all_words if word.body[2] - word.body[0] <= WIDEST_WORD * word.height]
     members = {tuple(np.flatnonzero(row).tolist()) for row in _below_each_other(words)}
-    tall = np.array([word.height for word in words])
+    tall = [word.height for word in words]
     several = [group for group in members if len(group) > 1]
-    likely = sorted(several, key=lambda group: (-len(group) * _evenness(tall[list(group)]) ** 2, group))
-    seen = [_column([words[place] for place in group], strokes) for group in likely[:MOST_GROUPS]]
-    ranked = sorted(seen, key=lambda column: (-column.promise, -len(column.words), column.box))
+    likely = sorted(several, key=lambda group: (-len(group) * _evenness([tall[place] for place in group]) ** 2, group))
+    beside = _beside(words, strokes)
+    seen = []
+    for group in likely[:MOST_GROUPS]:
+        down = sorted(group, key=lambda place: words[place].middle)
+        column = _column([words[place] for place in down], sum(beside[place] for place in down))
+        seen.append((column, frozenset(down[:MOST_WORDS])))
+    ranked = sorted(seen, key=lambda one: (-one[0].promise, -len(one[0].words), one[0].box))
     return [
         column
-        for place, column in enumerate(ranked)
-        if not any(set(column.words) <= set(better.words) for better in ranked[max(0, place - 12) : place])
+        for place, (column, parts) in enumerate(ranked)
+        if not any(parts <= better for _, better in ranked[max(0, place - 12) : place])
     ]
 
 
@@ -105,37 +109,58 @@ def _below_each_other(words: Sequence[Word]) -> NDArray[np.bool_]:
     return np.asarray(near & (larger <= 1.35 * np.minimum(height[:, None], height[None])))
 
 
-def _column(words: list[Word], strokes: Strokes) -> Column:
-    words = sorted(words, key=lambda word: word.middle)
-    rows = np.array([word.middle for word in words])
-    height = float(np.median([word.height for word in words]))
-    regular = _regular(rows, height)
-    beside = sum(bool(len(strokes_beside(word, strokes))) for word in words)
-    even = _evenness(np.array([word.height for word in words]))
+def _column(words: Sequence[Word], beside: int) -> Column:
+    """Words from the top down, of which so many have a stroke beside them."""
+    regular = _regular([word.middle for word in words], float(median([word.height for word in words])))
+    even = _evenness([word.height for word in words])
     return Column(tuple(words[:MOST_WORDS]), even**2 * (regular + 2.0 * min(beside, max(regular, 0.0))))
 
 
-def _evenness(heights: NDArray[np.int64]) -> float:
+def _evenness(heights: Sequence[int]) -> float:
     """Share of words as high as the middle one: print of one axis is, speckle is not."""
-    middle = float(np.sort(heights)[len(heights) // 2])
-    return float(np.mean(np.abs(heights - middle) <= max(1.0, 0.08 * middle)))
+    middle = sorted(heights)[len(heights) // 2]
+    reach = max(1.0, 0.08 * middle)
+    return sum(abs(height - middle) <= reach for height in heights) / len(heights)
 
 
-def _regular(rows: NDArray[np.float64], height: float) -> float:
+def _regular(rows: Sequence[float], height: float) -> float:
     """How many rows lie at multiples of one distance larger than that of lines of text, less half of those between."""
     best = 0.0
-    for first in range(len(rows)):
+    for first, start in enumerate(rows):
         for second in range(first + 1, min(first + 4, len(rows))):
-            step = rows[second] - rows[first]
+            step = rows[second] - start
             if step > LINE_SPACING * height:
-                places = (rows - rows[first]) / step
-                on = np.abs(places - np.rint(places)) * step <= 0.3 * height
-                taken = set(np.rint(places[on]).tolist())
-                between = (rows > rows[on].min()) & (rows < rows[on].max()) & ~on
-                best = max(
-                    best, len(taken) - 0.5 * float(between.sum()) - 0.25 * (np.ptp(list(taken)) + 1 - len(taken))
-                )
+                best = max(best, _at_multiples(rows, start, step, reach=0.3 * height / step))
     return best
+
+
+def _at_multiples(rows: Sequence[float], start: float, step: float, *, reach: float) -> float:
+    taken: list[int] = []
+    off: list[float] = []
+    for row in rows:
+        place = (row - start) / step
+        nearest = round(place)
+        if abs(place - nearest) <= reach:
+            taken.append(nearest)
+        else:
+            off.append(place)
+    between = sum(taken[0] < place < taken[-1] for place in off)
+    distinct = len(set(taken))
+    return distinct - 0.5 * between - 0.25 * (taken[-1] - taken[0] + 1 - distinct)
+
+
+def _beside(words: Sequence[Word], strokes: Strokes) -> list[bool]:
+    """Which words have a stroke beside them."""
+    if not (words and len(strokes.level)):
+        return [False] * len(words)
+    boxes = strokes.level
+    shapes = np.array([(*word.box, word.height) for word in words])
+    left, right, height = shapes[:, 0, None], shapes[:, 2, None], shapes[:, 4, None]
+    rows = np.array([word.middle for word in words])[:, None]
+    gap = np.maximum(left - boxes[None, :, 2], boxes[None, :, 0] - right)
+    off = np.abs((boxes[:, 1] + boxes[:, 3] - 1)[None] / 2 - rows)
+    fits = (off <= 0.3 * height + 1) & (gap >= -1) & (gap <= TICK_REACH * height)
+    return [bool(fit) for fit in fits.any(axis=1)]
 
 
 def strokes_beside(word: Word, strokes: Strokes) -> NDArray[np.int32]:

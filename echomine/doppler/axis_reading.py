@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from echomine.doppler.axis import AxisProblem, AxisProblemCode, AxisReading, TextReader
+from echomine.doppler.axis import AxisProblem, AxisProblemCode, AxisReading, FoundText, ReadText, TextReader
 from echomine.doppler.display import Pixels
 from echomine.doppler.display_box import DisplayPlace, find_display
 from echomine.doppler.marks import Marks, Sheet, marks_of, sheet_of
@@ -26,6 +26,7 @@ def read_axis(pixels: Pixels, reader: TextReader) -> AxisReading:
         reader: Recognises the numbers.
     """
     sheet = sheet_of(pixels)
+    reader = _Remembering(reader)
     problems: dict[AxisProblemCode, AxisProblem] = {}
     for share, columns in SHARES:
         marks = marks_of(sheet, share)
@@ -34,6 +35,30 @@ def read_axis(pixels: Pixels, reader: TextReader) -> AxisReading:
             return _reading(sheet, marks, found, reader, pixels.shape[:2])
         problems = problems or {problem.code: problem for problem in found}
     return AxisReading(problems=tuple(problems.values()))
+
+
+class _Remembering:
+    """A reader that reads the same print of one picture once: columns of print share words."""
+
+    def __init__(self, reader: TextReader) -> None:
+        self._reader = reader
+        self._known: dict[tuple[tuple[int, ...], bytes], ReadText] = {}
+
+    def read(self, crops: Sequence[Pixels]) -> list[ReadText]:
+        """As :meth:`TextReader.read`."""
+        keys = [(crop.shape, crop.tobytes()) for crop in crops]
+        fresh = {key: crop for key, crop in zip(keys, crops, strict=True) if key not in self._known}
+        if fresh:
+            self._known |= dict(zip(fresh, self._reader.read(list(fresh.values())), strict=True))
+        return [self._known[key] for key in keys]
+
+    def read_words(self, crops: Sequence[Pixels]) -> list[ReadText]:
+        """As :meth:`TextReader.read_words`."""
+        return self._reader.read_words(crops)
+
+    def find(self, pixels: Pixels) -> list[FoundText]:
+        """As :meth:`TextReader.find`."""
+        return self._reader.find(pixels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """The time scale of a display: tick marks along its lower or upper edge, else the heart rate and the beat itself."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from echomine.doppler.axis import AxisProblem, AxisProblemCode, TextReader, TimeSource
-from echomine.doppler.heart_rate import period_px, printed_rate_bpm
+from echomine.doppler.heart_rate import Repetition, printed_rate_bpm, repetition_of
 from echomine.doppler.marks import Marks, Sheet
 from echomine.doppler.region import Box
 from echomine.doppler.time_ticks import Comb, Seconds, best_comb, seconds_of
@@ -16,6 +17,8 @@ USUAL_RATES_BPM = (50.0, 110.0)
 """Ticks by which the beats come at another rate are compared with the rate that is printed."""
 SAME_RATE = 0.15
 """Logarithm of the ratio of two rates that are one."""
+OTHER_RATE = 0.55
+"""The same of two rates between which a factor was lost, of two or more; smaller differences are those of the beats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +48,11 @@ def find_time_scale(sheet: Sheet, marks: Marks, box: Box, reader: TextReader) ->
     """
     comb = best_comb(sheet, box)
     seconds = seconds_of(comb) if comb else Seconds(1, sure=False)
-    period = period_px(sheet.grey[box[1] : box[3], box[0] : box[2]])
+    repetition = repetition_of(sheet.grey[box[1] : box[3], box[0] : box[2]])
+    period = repetition.period_px
     if comb is not None and seconds.sure and _plausible(1 / (comb.step * seconds.ticks), box):
         scale = 1 / (comb.step * seconds.ticks)
-        doubted = period is not None and _is_contradicted(60 / (period * scale), sheet, marks, box, reader)
+        doubted = _is_contradicted(scale, repetition, lambda: printed_rate_bpm(sheet, marks, box, reader))
         return TimeScale(
             s_per_px=scale, source=TimeSource.TICKS, box=comb.box, problems=(_DOUBTFUL,) if doubted else ()
         )
@@ -66,12 +70,20 @@ _DOUBTFUL = AxisProblem(
 )
 
 
-def _is_contradicted(rate_bpm: float, sheet: Sheet, marks: Marks, box: Box, reader: TextReader) -> bool:
-    """Whether the rate of the beats by the ticks is unusual, and another than the one that is printed."""
-    if USUAL_RATES_BPM[0] <= rate_bpm <= USUAL_RATES_BPM[1]:
+def _is_contradicted(s_per_px: float, repetition: Repetition, printed_rate: Callable[[], float | None]) -> bool:
+    """Whether the beats come at an unusual rate by the ticks, and at another than the printed one.
+
+    A display may seem to repeat itself every second or third beat only; then it does so after one as well, if less.
+    """
+    if repetition.period_px is None:
         return False
-    printed = printed_rate_bpm(sheet, marks, box, reader)
-    return printed is not None and abs(float(np.log(rate_bpm / printed))) > SAME_RATE
+    rate = 60 / (repetition.period_px * s_per_px)
+    if USUAL_RATES_BPM[0] <= rate <= USUAL_RATES_BPM[1]:
+        return False
+    printed = printed_rate()
+    if printed is None or abs(float(np.log(rate / printed))) < OTHER_RATE:
+        return False
+    return rate > printed or not repetition.holds_at(60 / (printed * s_per_px))
 
 
 def _by_beat(comb: Comb | None, s_per_px: float) -> TimeScale:

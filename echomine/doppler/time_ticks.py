@@ -1,5 +1,6 @@
 """Tick marks along the lower or upper edge of a display: a comb of equal distances, and how many of them are a second."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -164,12 +165,12 @@ def _comb_in(sheet: Sheet, band: tuple[int, int], box: Box, level: float) -> Com
     strokes = np.asarray(pieces[slim], dtype=np.int32)
     reach = 0.03 * (box[2] - box[0]) + 3
     strokes = strokes[(strokes[:, 0] >= box[0] - reach) & (strokes[:, 0] <= box[2] + reach)]
-    combs = []
-    for ends in (strokes[:, 1] + strokes[:, 3], strokes[:, 1]):
-        for row in _common(ends):
-            group = strokes[np.abs(ends - row) <= 1]
-            if comb := _comb_of(group, box, band[0]):
-                combs.append(comb)
+    groups = {
+        tuple(np.flatnonzero(np.abs(ends - row) <= 1).tolist()): None  # in order, each once
+        for ends in (strokes[:, 1] + strokes[:, 3], strokes[:, 1])
+        for row in _common(ends)
+    }
+    combs = [comb for group in groups if (comb := _comb_of(strokes[list(group)], box, band[0]))]
     return max(combs, key=lambda comb: comb.quality, default=None)
 
 
@@ -218,37 +219,52 @@ def _fitted(
     middles: NDArray[np.float64], step: float
 ) -> tuple[float, NDArray[np.bool_], NDArray[np.int64], float] | None:
     """The comb of about that step which most ticks lie on: step, which ticks, their places, quality."""
-    best: tuple[float, NDArray[np.bool_], NDArray[np.int64], float] | None = None
-    for anchor in middles[: max(3, len(middles) // 3)]:
-        fitted = _through_places(middles, step, float(anchor))
+    columns = middles.tolist()
+    best: tuple[float, dict[int, int], float] | None = None
+    for number in range(max(3, len(columns) // 5 + 1)):  # one of so many lies on a comb that FIT of them lie on
+        if best and number in best[1]:  # the same comb again
+            continue
+        fitted = _through_places(columns, step, columns[number])
         if fitted is None:
             continue
-        refined, on, places = fitted
-        taken = np.unique(places)
-        coverage, fit = len(taken) / (np.ptp(taken) + 1), float(on.mean())
-        if coverage >= COVERAGE and fit >= FIT and (best is None or coverage * fit * len(taken) > best[3]):
-            best = refined, on, places, coverage * fit * len(taken)
+        refined, places = fitted
+        taken = set(places.values())
+        coverage, fit = len(taken) / (max(taken) - min(taken) + 1), len(places) / len(columns)
+        if coverage >= COVERAGE and fit >= FIT and (best is None or coverage * fit * len(taken) > best[2]):
+            best = refined, places, coverage * fit * len(taken)
             if coverage * fit >= SURE_FIT:
                 break
-    return best
+    if best is None:
+        return None
+    on = np.zeros(len(columns), dtype=np.bool_)
+    on[list(best[1])] = True
+    return best[0], on, np.array(list(best[1].values()), dtype=np.int64), best[2]
 
 
-def _through_places(
-    middles: NDArray[np.float64], step: float, first: float
-) -> tuple[float, NDArray[np.bool_], NDArray[np.int64]] | None:
-    """Least squares through the ticks that lie on the comb, repeated as they become more."""
-    places, on = np.zeros(len(middles)), np.zeros(len(middles), dtype=np.bool_)
+def _through_places(columns: Sequence[float], step: float, first: float) -> tuple[float, dict[int, int]] | None:
+    """Least squares through the ticks that lie on the comb, repeated as they become more: step, place of each of them.
+
+    In plain numbers: arrays of a dozen ticks would take several times as long.
+    """
+    places: dict[int, int] = {}
     for _ in range(4):
-        places = np.rint((middles - first) / step)
-        on = np.abs(middles - first - places * step) <= PLACE_TOLERANCE_PX
-        if on.sum() < FEWEST_TICKS or np.ptp(places[on]) < FEWEST_TICKS - 1:
+        known = places
+        places = {}
+        for number, column in enumerate(columns):
+            place = round((column - first) / step)
+            if abs(column - first - place * step) <= PLACE_TOLERANCE_PX:
+                places[number] = place
+        if len(places) < FEWEST_TICKS or max(places.values()) - min(places.values()) < FEWEST_TICKS - 1:
             return None
-        step, first = _straight(places[on], middles[on])
-    return step, on, places[on].astype(np.int64)
+        if places == known:
+            break
+        step, first = _straight(list(places.values()), [columns[number] for number in places])
+    return step, places
 
 
-def _straight(places: NDArray[np.float64], middles: NDArray[np.float64]) -> tuple[float, float]:
-    """Slope and value at 0 by least squares; ``polyfit`` takes ten times as long for a dozen points."""
-    place, middle = places.mean(), middles.mean()
-    slope = float(((places - place) * (middles - middle)).sum() / ((places - place) ** 2).sum())
-    return slope, float(middle - slope * place)
+def _straight(places: Sequence[int], columns: Sequence[float]) -> tuple[float, float]:
+    """Slope and value at 0 by least squares."""
+    place, column = sum(places) / len(places), sum(columns) / len(columns)
+    spread = sum((one - place) ** 2 for one in places)
+    slope = sum((one - place) * (other - column) for one, other in zip(places, columns, strict=True)) / spread
+    return slope, column - slope * place

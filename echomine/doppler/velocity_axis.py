@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -152,11 +154,12 @@ def other_axes(sheet: Sheet, marks: Marks, axis: VelocityAxis, reader: TextReade
 
 def _may_be_axis(column: Column, axis: VelocityAxis) -> bool:
     """Whether a column is worth reading: print like that of the axis, well apart, and no speckle."""
-    slim = float(np.median([(word.body[2] - word.body[0]) / word.height for word in column.words])) < NARROWEST_NUMBER
+    if len(column.words) < FEWEST_NUMBERS or column.promise < LEAST_PROMISE:
+        return False
+    slim = median((word.body[2] - word.body[0]) / word.height for word in column.words) < NARROWEST_NUMBER
     alike = SAME_PRINT[0] <= column.height / axis.print_px <= SAME_PRINT[1]
-    apart = float(np.median(np.diff([word.middle for word in column.words]))) >= FARTHER_THAN_LINES * column.height
-    promising = len(column.words) >= FEWEST_NUMBERS and column.promise >= LEAST_PROMISE
-    return promising and alike and apart and not slim
+    apart = median(below.middle - above.middle for above, below in pairwise(column.words))
+    return alike and apart >= FARTHER_THAN_LINES * column.height and not slim
 
 
 def _same_scale(axis: VelocityAxis, other: VelocityAxis) -> bool:
