@@ -6,7 +6,18 @@ from enum import StrEnum
 from echomine.domain.errors import Reason
 from echomine.domain.vocabulary import ItemState
 
-SKIPPED = frozenset({Reason.WRONG_MODALITY, Reason.NO_PIXELS, Reason.NO_SPECTRAL_REGION})
+SKIPPED = frozenset(
+    {
+        Reason.WRONG_MODALITY,
+        Reason.NO_PIXELS,
+        Reason.NO_SPECTRAL_REGION,
+        Reason.BLANK_PICTURE,
+        Reason.PHOTOGRAPH,
+        Reason.COLOUR_DOPPLER,
+        Reason.TWO_DIMENSIONAL,
+        Reason.M_MODE,
+    }
+)
 """Sound files that hold no spectral display: nothing to repair."""
 
 

@@ -1,16 +1,17 @@
 """Pictures (PNG, JPEG): no tags, so display and scale are read off the axes drawn on them."""
 
 import io
+from dataclasses import replace
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from echomine.archive.picture_bytes import eight_bits
 from echomine.archive.source_images import Identity, ReadLimits, SourceImage
 from echomine.domain.errors import ItemError, Reason
-from echomine.doppler.axis import AxisReading, TextReader
-from echomine.doppler.axis_reading import read_axis
+from echomine.doppler.axis import AxisProblem, AxisProblemCode, AxisReading, TextReader
+from echomine.doppler.axis_reading import is_turned, read_axis
 from echomine.doppler.display import Pixels
-from echomine.doppler.picture_kind import no_display_because
+from echomine.doppler.picture_kind import other_picture
 from echomine.doppler.region import SMALLEST_SIDE_PX
 
 PNG_MAGIC, JPEG_MAGIC = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
@@ -25,14 +26,18 @@ def read_picture(data: bytes, limits: ReadLimits, reader: TextReader) -> SourceI
     """The picture with the display and the scale that its axes give; as a whole and without a scale where they don't.
 
     Raises:
-        ItemError: As :func:`decoded_picture`; ``no_spectral_region`` for an empty screen, a photograph, colour Doppler.
+        ItemError: As :func:`decoded_picture`, and what the picture shows instead of a spectral display: an empty
+            screen, a photograph, colour Doppler, a sector, M-mode, a turned screen, too few pixels.
     """
     pixels = decoded_picture(data, limits)
     rows, columns = pixels.shape[:2]
     axis = read_axis(pixels, reader)
     box = axis.box or (0, 0, columns, rows)
-    if axis.box is None and (because := no_display_because(pixels)):
-        raise ItemError(Reason.NO_SPECTRAL_REGION, f"{because}; only spectral Doppler is mined")
+    if axis.box is None:
+        check_may_be_spectral(pixels, reader)
+    if (frames := _frames(data)) > 1:
+        said = f"the picture has {frames} frames: the first is read"
+        axis = replace(axis, problems=(AxisProblem(AxisProblemCode.SEVERAL_FRAMES, said), *axis.problems))
     return SourceImage(
         rows=rows,
         columns=columns,
@@ -44,6 +49,18 @@ def read_picture(data: bytes, limits: ReadLimits, reader: TextReader) -> SourceI
         axis=axis,
         notes=_notes(axis),
     )
+
+
+def check_may_be_spectral(pixels: Pixels, reader: TextReader) -> None:
+    """Refuses a picture without a readable axis that is plainly something else.
+
+    Raises:
+        ItemError: With what it is.
+    """
+    if other := other_picture(pixels):
+        raise ItemError(other.reason, f"{other.message}; only spectral Doppler is mined")
+    if is_turned(pixels, reader):
+        raise ItemError(Reason.ROTATED, "its velocity axis stands on its side or on its head; turn the picture upright")
 
 
 def _notes(axis: AxisReading) -> tuple[str, ...]:
@@ -70,6 +87,12 @@ def decoded_picture(data: bytes, limits: ReadLimits) -> Pixels:
         raise ItemError(Reason.NOT_AN_IMAGE, "it starts as a PNG or JPEG but is none") from error
     except OSError as error:
         raise ItemError(Reason.TRUNCATED, "the picture is cut off or damaged; copy it again") from error
+
+
+def _frames(data: bytes) -> int:
+    """Frames of a picture that was decoded before."""
+    with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as picture:
+        return int(getattr(picture, "n_frames", 1))
 
 
 def _check_size(picture: Image.Image, limits: ReadLimits) -> None:

@@ -187,7 +187,10 @@ def _with_axis(image: SourceImage, reader: TextReader) -> SourceImage:
         return image
     if image.region is not None and has_frequency_scale(image.region):
         return replace(image, notes=(*image.notes, "uncalibrated"))
-    axis = read_axis(image.cut((0, 0, image.columns, image.rows)), reader)
+    frame = image.cut((0, 0, image.columns, image.rows))
+    axis = read_axis(frame, reader)
+    if axis.box is None and image.region is None:
+        picture_images.check_may_be_spectral(frame, reader)
     if axis.box is None or not _overlap(axis.box, image.spectral_box):
         return _without_axis(image, axis)
     whole = image.region is None

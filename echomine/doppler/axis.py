@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -22,6 +22,7 @@ class AxisProblemCode(StrEnum):
 
     NO_DISPLAY = "no_display"
     SEVERAL_DISPLAYS = "several_displays"
+    SEVERAL_FRAMES = "several_frames"
     COLOUR_BAR = "colour_bar"
     NO_NUMBERS = "no_axis_numbers"
     FEW_NUMBERS = "too_few_axis_numbers"
@@ -123,6 +124,20 @@ class AxisReading:
             baseline_y=self.baseline_row - self.box[1],
             s_per_px=self.s_per_px or ScaleGuess().width_s / width,
             source=CalibrationSource.AXIS,
+        )
+
+    def moved(self, columns: int, rows: int) -> "AxisReading":
+        """The same reading in a picture within which this one begins at a column and a row."""
+
+        def moved(box: Box) -> Box:
+            return box[0] + columns, box[1] + rows, box[2] + columns, box[3] + rows
+
+        return replace(
+            self,
+            box=moved(self.box) if self.box else None,
+            baseline_row=None if self.baseline_row is None else self.baseline_row + rows,
+            ticks=tuple(replace(tick, row=tick.row + rows) for tick in self.ticks),
+            kept_boxes=tuple(moved(box) for box in self.kept_boxes),
         )
 
     def has(self, code: AxisProblemCode) -> bool:

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import cv2
+import numpy as np
+
 from echomine.doppler.axis import AxisProblem, AxisProblemCode, AxisReading, FoundText, ReadText, TextReader
-from echomine.doppler.display import Pixels
+from echomine.doppler.display import Pixels, brightness
 from echomine.doppler.display_box import DisplayPlace, find_display
-from echomine.doppler.marks import Marks, Sheet, marks_of, sheet_of
+from echomine.doppler.marks import LARGEST_SIDE_PX, Marks, Sheet, marks_of, sheet_of
 from echomine.doppler.region import Box
 from echomine.doppler.time_axis import find_time_scale
 from echomine.doppler.velocity_axis import VelocityAxis, find_velocity_axis, other_axes
@@ -14,6 +17,9 @@ from echomine.doppler.velocity_axis import VelocityAxis, find_velocity_axis, oth
 SHARES = ((0.6, 5), (0.35, 3), (0.8, 2))
 """Brightness of print, as a share of the way from the ground to the brightest levels, in the order tried; and how many
 columns of print are read at it, so that the time of a picture without an axis is bounded."""
+
+MARGIN_LEVELS, LARGEST_INNER = 12, 0.8
+"""A large picture is cut to what is not of the level of its corner where that has at most this part of its side."""
 
 
 def read_axis(pixels: Pixels, reader: TextReader) -> AxisReading:
@@ -25,6 +31,9 @@ def read_axis(pixels: Pixels, reader: TextReader) -> AxisReading:
         pixels: (H, W) or (H, W, 3), 0..255.
         reader: Recognises the numbers.
     """
+    if max(pixels.shape[:2]) > LARGEST_SIDE_PX and (inner := _within_margins(pixels)):
+        x0, y0, x1, y1 = inner
+        return read_axis(np.ascontiguousarray(pixels[y0:y1, x0:x1]), reader).moved(x0, y0)
     sheet = sheet_of(pixels)
     reader = _Remembering(reader)
     problems: dict[AxisProblemCode, AxisProblem] = {}
@@ -35,6 +44,28 @@ def read_axis(pixels: Pixels, reader: TextReader) -> AxisReading:
             return _reading(sheet, marks, found, reader, pixels.shape[:2])
         problems = problems or {problem.code: problem for problem in found}
     return AxisReading(problems=tuple(problems.values()))
+
+
+def _within_margins(pixels: Pixels) -> Box | None:
+    """Where a picture holds anything but the level of its corner, if that is much less: the rest keeps its size."""
+    grey = brightness(pixels)
+    x, y, width, height = cv2.boundingRect(
+        (cv2.absdiff(grey, np.full_like(grey, grey[0, 0])) > MARGIN_LEVELS).astype(np.uint8)
+    )
+    if not (width and height) or max(width, height) > LARGEST_INNER * max(grey.shape):
+        return None
+    return x, y, x + width, y + height
+
+
+def is_turned(pixels: Pixels, reader: TextReader) -> bool:
+    """Whether a velocity axis is read once the picture is turned by a quarter, half or three quarters."""
+    share, columns = SHARES[0]
+    for quarters in (1, 3, 2):
+        sheet = sheet_of(np.ascontiguousarray(np.rot90(pixels, quarters)))
+        marks = marks_of(sheet, share)
+        if isinstance(find_velocity_axis(sheet, marks, reader, columns=columns), VelocityAxis):
+            return True
+    return False
 
 
 class _Remembering:

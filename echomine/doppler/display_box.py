@@ -87,7 +87,7 @@ def _baseline(sheet: Sheet, zero_row: float, print_px: float) -> _Baseline | Non
     found = [
         (right - left, -abs(first + place - zero_row), first + place, left, right)
         for place, row in enumerate(rows)
-        for left, right in [_longest_line(row, ground)]
+        for left, right in [longest_line(row, ground)]
     ]
     if not found:
         return None
@@ -98,7 +98,7 @@ def _baseline(sheet: Sheet, zero_row: float, print_px: float) -> _Baseline | Non
     return _Baseline(float(np.mean([other[2] for other in alike])), left, right)
 
 
-def _longest_line(row: NDArray[np.int16], ground: float) -> tuple[int, int]:
+def longest_line(row: NDArray[np.int16], ground: float) -> tuple[int, int]:
     """Columns that a line of one level crosses, over short breaks; (0, 0) for none."""
     lit = row[row > ground + 3 * GROUND_MARGIN]
     if len(lit) < 0.2 * len(row):

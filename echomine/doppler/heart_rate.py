@@ -1,7 +1,6 @@
 """The heart rate printed on a screen, and the period at which a display repeats itself."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Tick marks along the lower or upper edge of a display: a comb of equal distances, and how many of them are a second."""
+"""Tick marks along the lower or upper edge of a display: a comb of equal distances, and how many are a second."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -72,8 +72,8 @@ class Seconds:
 def seconds_of(comb: Comb) -> Seconds:
     """How many ticks of a comb make a second: ten or five, by the long ticks at whole seconds.
 
-    Half of the long ticks may be lost, as those that touch the flow, so that fifths look like tenths; and long ticks may
-    stand at half seconds too. Either is doubtful.
+    Half of the long ticks may be lost, as those that touch the flow, so that fifths look like tenths; and long ticks
+    may stand at half seconds too. Either is doubtful.
     """
     places = comb.places - comb.places.min()
     for ticks in (*SECOND_DIVISIONS, *OTHER_DIVISIONS):
@@ -136,7 +136,9 @@ def _every_second_missed(sheet: Sheet, comb: Comb) -> bool:
         return False
     middles = comb.first + comb.step * np.arange(comb.places.min(), comb.places.max())
     (_, y0, _, y1), short = comb.box, int(comb.lengths.min())
-    bands = [sheet.grey[rows].astype(np.float32).mean(axis=0) for rows in (slice(y0, y0 + short), slice(y1 - short, y1))]
+    bands = [
+        sheet.grey[rows].astype(np.float32).mean(axis=0) for rows in (slice(y0, y0 + short), slice(y1 - short, y1))
+    ]
     light, ticks = max(((band, _standing_out(band, middles, reach)) for band in bands), key=lambda one: one[1].sum())
     between = _standing_out(light, middles + comb.step / 2, reach)
     return bool(np.mean(between > FAINT_TICK * np.median(ticks)) >= MISSED_SHARE)

@@ -15,7 +15,6 @@ from echomine.archive.text_recognition import OnnxTextReader
 from echomine.domain.records import Calibration
 from echomine.doppler.axis import AxisProblemCode, AxisReading, AxisSide, TimeSource, disagreement
 from echomine.doppler.axis_reading import read_axis
-from echomine.doppler.picture_kind import no_display_because
 from echomine.synthetic.screenshot_styles import ScreenshotStyle, Signs, UnitPlace, Zero
 from echomine.synthetic.screenshots import draw_screenshot
 
@@ -148,16 +147,6 @@ def test_a_picture_is_not_changed(reader):
     before = pixels.copy()
     read_axis(pixels, reader)
     assert np.array_equal(pixels, before)
-
-
-def test_what_plainly_is_no_display():
-    rng = np.random.default_rng(3)
-    scene = np.stack(
-        [np.tile(np.linspace(0, 255, 200), (150, 1)), rng.integers(0, 255, (150, 200)), np.full((150, 200), 90)]
-    )
-    assert "nothing is drawn" in no_display_because(np.zeros((100, 100), dtype=np.uint8))
-    assert "photograph" in no_display_because(scene.transpose(1, 2, 0).astype(np.uint8))
-    assert no_display_because(drawn(replace(STYLE, sector=False, tint=(1.0, 0.7, 0.4))).pixels) == ""
 
 
 def test_the_scale_of_a_file_and_that_of_its_axis_are_compared(reader):

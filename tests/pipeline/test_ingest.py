@@ -473,7 +473,7 @@ def test_real_files_come_in_or_say_why(workspace, real_data):
     )
     assert result.counts["images_added"] == 19
     assert result.counts["images_added_uncalibrated"] == 0
-    assert {problem.reason for problem in result.problems} == {Reason.NO_SPECTRAL_REGION}
+    assert {problem.reason for problem in result.problems} == {Reason.NO_SPECTRAL_REGION, Reason.COLOUR_DOPPLER}
     assert len(result.problems) == 12
     assert result.counts["reports_added"] + result.counts["reports_known"] == 65
     assert result.counts["paragraphs_added"] > 50
