@@ -263,9 +263,8 @@ def _profile(traced: Floats, steps: NDArray[np.intp], feet: tuple[float, float],
     first, last = int(above.argmax()), above.size - 1 - int(above[::-1].argmax())
     rise = traced[first] / max(steps[first] - feet[0], 1e-9)
     fall = traced[last] / max(feet[1] - steps[last], 1e-9)
-    traced[:first] = (steps[:first] - feet[0]) * rise
-    traced[last + 1 :] = (feet[1] - steps[last + 1 :]) * fall
-    return traced
+    onset, end = (steps[:first] - feet[0]) * rise, (feet[1] - steps[last + 1 :]) * fall
+    return np.concatenate((onset, traced[first : last + 1], end))
 
 
 def same_kind(waves: Sequence[Wave], *, share: float = 0.4) -> tuple[Wave, ...]:

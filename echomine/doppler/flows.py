@@ -23,6 +23,8 @@ CROSSED = 0.3
 """Blood runs one way at a time: beats that share more of their time with those of the other side are doubtful."""
 UNEVEN_DURATIONS = 0.2
 """Durations of beats that differ from their middle by more than this, on average, are not all those of one valve."""
+HALF_TIME_BEATS, HALF_TIME_SPREAD = 0.5, 0.2
+"""Share of the beats that have a half-time at least, and how far it is off the middle one in half of them at most."""
 IRREGULAR = 0.12
 """Beats whose intervals vary by more than this part of their mean are irregular."""
 
@@ -96,9 +98,15 @@ class Flow:
 
     @property
     def pht_ms(self) -> float | None:
-        """Median over the trusted beats of their pressure half-time."""
-        values = [beat.pht_ms for beat in self.trusted if beat.pht_ms is not None]
-        return median(values) if values else None
+        """Median over the trusted beats of their pressure half-time; None where few have one, or they disagree.
+
+        What falls at the end of a flow that has no decay of its own is another thing in every beat.
+        """
+        values = np.array([beat.pht_ms for beat in self.trusted if beat.pht_ms is not None])
+        if not values.size or values.size < HALF_TIME_BEATS * len(self.trusted):
+            return None
+        middle = median(values)
+        return middle if median(np.abs(values / middle - 1)) <= HALF_TIME_SPREAD else None
 
     def _mean(self, value_of: Callable[[FlowBeat], float | None]) -> float | None:
         values = [value for beat in self.trusted if (value := value_of(beat)) is not None]

@@ -192,8 +192,9 @@ def summary_rows(measured: MeasuredImage) -> list[tuple[str, ...]]:
     return [
         (
             str(flow["flow"] or ""),
-            ("\u2265 " if any(beat["beyond_display"] for beat in flow["beats"]) else "") + _cell(flow["vmax_mps"]),
-            *(_cell(flow[key]) for key in ("mean_gradient_mmhg", "vti_cm", "pht_ms")),
+            ("\u2265 " if any(beat["beyond_display"] for beat in flow["beats"]) else "")
+            + shown_number(flow["vmax_mps"]),
+            *(shown_number(flow[key]) for key in ("mean_gradient_mmhg", "vti_cm", "pht_ms")),
             f"{len(flow['beats'])} + {flow['cut_beats']} cut",
             str(flow["quality"] or ""),
         )
@@ -201,5 +202,6 @@ def summary_rows(measured: MeasuredImage) -> list[tuple[str, ...]]:
     ]
 
 
-def _cell(value: float | None) -> str:
+def shown_number(value: float | None) -> str:
+    """A measured number as tables and pictures show it: three digits, ``""`` for none."""
     return "" if value is None else f"{value:.3g}" if value < 100 else f"{value:.0f}"

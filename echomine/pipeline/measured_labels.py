@@ -35,7 +35,7 @@ _EITHER_SIDE = {
 }
 
 
-METHOD = "measure-3"
+METHOD = "measure-4"
 """Version of the measuring; a change of what it gives is a new one, and measures every image anew."""
 
 

@@ -13,7 +13,7 @@ from echomine.archive.text_masking import without_text
 from echomine.doppler.envelope import Side
 from echomine.doppler.flow_beats import FlowBeat
 from echomine.doppler.region import blank_outside
-from echomine.pipeline.measure_image import MeasuredImage
+from echomine.pipeline.measure_image import MeasuredImage, shown_number
 
 FRAME, BASELINE, EDGE, OUTLINE, CUT, TICK = "#4a90d9", "#e0a030", "#36c5d6", "#5ad65a", "#e0603a", "#e0a030"
 PANEL, INK = "#10161d", "#e8edf2"
@@ -109,7 +109,7 @@ def _lines(measured: MeasuredImage) -> list[str]:
     lines = [scale]
     for flow in document["flows"]:
         numbers = [
-            f"{word} {flow[key]:.4g} {unit}"
+            f"{word} {shown_number(flow[key])} {unit}"
             for word, key, unit in (
                 ("Vmax", "vmax_mps", "m/s"),
                 ("mean gradient", "mean_gradient_mmhg", "mmHg"),

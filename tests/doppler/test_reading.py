@@ -44,6 +44,16 @@ def test_a_decay_towards_the_probe_has_its_half_time() -> None:
     assert flow.pht_ms == pytest.approx(400.0, rel=0.08)
 
 
+def test_half_times_that_beats_do_not_agree_on_are_not_told() -> None:
+    decays = [
+        drawn.decay(drawn.times(), start, 0.5, half) for start, half in ((0.2, 150.0), (1.1, 420.0), (2.0, 800.0))
+    ]
+    flow = read_display(drawn.display(1.8 * np.sum(decays, axis=0))).main
+    assert flow is not None
+    assert sum(beat.pht_ms is not None for beat in flow.beats) >= 2
+    assert flow.pht_ms is None
+
+
 def test_upside_down_is_the_same() -> None:
     display = drawn.display(-drawn.jets(3.0))
     turned = SpectralDisplay(

@@ -8,7 +8,7 @@ from PIL import Image
 
 from echomine.archive.truth import read_truth
 from echomine.domain.vocabulary import Disease
-from echomine.pipeline.measure_image import measure_image, summary_rows
+from echomine.pipeline.measure_image import measure_image, shown_number, summary_rows
 from echomine.pipeline.measurement_picture import measurement_picture, write_measurement_picture
 
 SAMPLES = Path(__file__).parents[2] / "data_samples"
@@ -93,3 +93,7 @@ def test_a_file_that_is_no_image_has_a_reason(tmp_path: Path) -> None:
     measured = measure_image(tmp_path / "text.dcm")
     assert measured.document()["problems"][0]["code"] == "not_an_image"
     assert measurement_picture(measured).size
+
+
+def test_numbers_have_the_same_digits_in_table_and_picture() -> None:
+    assert [shown_number(value) for value in (None, 2.3456, 21.987, 123.4)] == ["", "2.35", "22", "123"]
