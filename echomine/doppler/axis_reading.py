@@ -18,8 +18,9 @@ SHARES = ((0.6, 5), (0.35, 3), (0.8, 2))
 """Brightness of print, as a share of the way from the ground to the brightest levels, in the order tried; and how many
 columns of print are read at it, so that the time of a picture without an axis is bounded."""
 
-MARGIN_LEVELS, LARGEST_INNER = 12, 0.8
-"""A large picture is cut to what is not of the level of its corner where that has at most this part of its side."""
+MARGIN_LEVELS, LARGEST_INNER, KEPT_MARGIN_PX = 12, 0.8, 16
+"""A large picture is cut to what is not of the level of its corner, and a rim, where that has at most this part of its
+side."""
 
 
 def read_axis(pixels: Pixels, reader: TextReader) -> AxisReading:
@@ -54,7 +55,13 @@ def _within_margins(pixels: Pixels) -> Box | None:
     )
     if not (width and height) or max(width, height) > LARGEST_INNER * max(grey.shape):
         return None
-    return x, y, x + width, y + height
+    rows, columns = grey.shape
+    return (
+        max(0, x - KEPT_MARGIN_PX),
+        max(0, y - KEPT_MARGIN_PX),
+        min(columns, x + width + KEPT_MARGIN_PX),
+        min(rows, y + height + KEPT_MARGIN_PX),
+    )
 
 
 def is_turned(pixels: Pixels, reader: TextReader) -> bool:
