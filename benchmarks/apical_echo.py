@@ -1,6 +1,6 @@
 """Apical echo on patients that no network of theirs has seen: Dice, Hausdorff distance, volumes, ejection fraction.
 
-    echomine cardiac train echo --data CAMUS --folds 4 --epochs 160 --workspace WORKSPACE
+    echomine cardiac train echo --data CAMUS --folds 4 --workspace WORKSPACE
     python -m benchmarks.apical_echo --data CAMUS --workspace WORKSPACE --out FOLDER
 
 Each network of the generation judges the patients that it had left out, alone. Volumes of its masks (area-length and

@@ -168,7 +168,7 @@ def train(
         Path | None, typer.Option("--data", help="Folder of NAME.nii.gz, NAME_gt.nii.gz; CSV of groups.")
     ] = None,
     folds: Annotated[int, typer.Option(min=2, max=20, help="Networks of mr and echo, each leaving out a part.")] = 5,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes: 80, 10 for clips, 6 for calcium.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes: 80, echo 160, clips 10, calcium 6.")] = None,
     base: Annotated[int | None, typer.Option(min=1, help="Filters of the first level; paper: 48, mr3d 26.")] = None,
     window: Annotated[int | None, typer.Option(min=16, help="Pixels of a window; paper: 352, mr3d 224.")] = None,
     pixel_mm: Annotated[float | None, typer.Option(help="Pixel side of mr and echo; paper: 1.25.")] = None,

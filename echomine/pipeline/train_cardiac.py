@@ -13,7 +13,6 @@ from echomine.pipeline.train_clips import ClipTrainingRequest, train_clips
 from echomine.pipeline.train_groups import train_groups
 from echomine.pipeline.train_slices import SliceTrainingRequest, train_slices
 
-SLICE_EPOCHS = 80
 SLICE_KINDS = {TrainedKind.MR: CINE_MR, TrainedKind.MR3D: CINE_MR_3D, TrainedKind.ECHO: APICAL_ECHO}
 
 
@@ -63,7 +62,7 @@ def train_cardiac(asked: CardiacTraining, workspace: Path, *, seed: int, progres
         kind=SLICE_KINDS[asked.kind],
         data=asked.data,
         folds=asked.folds,
-        epochs=asked.epochs or SLICE_EPOCHS,
+        epochs=asked.epochs,
         base=asked.base,
         window=asked.window,
         pixel_mm=asked.pixel_mm,

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from echomine.learning.cine_mr import CineTraining, LabelledVolume
     from echomine.models.segmentation.isensee import IsenseeUNet
 
+ECHO_EPOCHS = 160
+"""Two pictures a patient make short epochs."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SliceTrainingRequest:
@@ -28,7 +31,7 @@ class SliceTrainingRequest:
         kind: ``cine_mr``, ``cine_mr_3d`` or ``apical_echo``.
         data: Folder of ``NAME.nii.gz`` beside ``NAME_gt.nii.gz``; the patient is NAME up to the first ``_``.
         folds: Networks; each leaves out one part of the patients, and is judged on it.
-        epochs: Passes over the slices or volumes.
+        epochs: Passes over the slices or volumes; None for the usual number of the kind.
         base: Filters of the first level; None for the small form, 16, and 8 for volumes.
         window, pixel_mm: Side of the windows in pixels, and of a pixel; None for the small form.
     """
@@ -36,7 +39,7 @@ class SliceTrainingRequest:
     kind: str
     data: Path
     folds: int = 5
-    epochs: int = 80
+    epochs: int | None = None
     base: int | None = None
     window: int | None = None
     pixel_mm: float | None = None
@@ -72,7 +75,7 @@ def train_slices(
 
     volumes = labelled_scans(request.kind, request.data)
     folds = patient_folds([one.name for one in volumes], request.folds)
-    config = _asked(request)
+    config = asked_settings(request)
     networks, scores, unfinished = [], [], []
     for fold, left_out in enumerate(folds):
         known = [one for one in volumes if patient_of(one.name) not in left_out]
@@ -104,8 +107,11 @@ def train_slices(
     return TrainedSlices(generation=written.generation_id, dice=dice, volumes=len(scores))
 
 
-def _asked(request: SliceTrainingRequest) -> "CineTraining":
-    config = replace(slice_settings(request.kind), epochs=request.epochs)
+def asked_settings(request: SliceTrainingRequest) -> "CineTraining":
+    """The usual settings of the kind, changed where the request says so."""
+    config = slice_settings(request.kind)
+    if request.epochs is not None:
+        config = replace(config, epochs=request.epochs)
     if request.base is not None:
         config = replace(config, base=request.base)
     if request.window is not None:
@@ -131,7 +137,7 @@ def slice_settings(kind: str) -> "CineTraining":
         return CineTraining(dimensions=3, base=8, batch_size=2, preparation=CinePreparation(between_mm=10.0))
     if kind == APICAL_ECHO:
         plan = SliceAugmentation(degrees=20, log_scale=0.2, mirrors=False, jitter_px=8, anywhere=0)
-        return CineTraining(preparation=CinePreparation(), augmentation=plan)
+        return CineTraining(epochs=ECHO_EPOCHS, augmentation=plan)
     raise UsageError(f"nothing is called {kind!r}, there are {CINE_MR}, {CINE_MR_3D} and {APICAL_ECHO}")
 
 

@@ -24,7 +24,7 @@ from echomine.pipeline.cardiac_models import (
 from echomine.pipeline.labelled_scans import labelled_scans
 from echomine.pipeline.train_cardiac import CardiacTraining, train_cardiac
 from echomine.pipeline.train_shapes import ShapeRequest, train_shapes
-from echomine.pipeline.train_slices import SliceTrainingRequest, train_slices
+from echomine.pipeline.train_slices import SliceTrainingRequest, asked_settings, train_slices
 from echomine.synthetic.heart_shapes import HeartShape, draw_heart_shape
 
 GREY = np.array([100, 500, 250, 800])
@@ -97,6 +97,17 @@ def test_training_data_is_checked(volumes, tmp_path):
         train_slices(SliceTrainingRequest(kind=CINE_MR, data=volumes, folds=3), tmp_path, seed=0)
     with pytest.raises(UsageError, match="holds no NAME_gt"):
         train_slices(SliceTrainingRequest(kind=APICAL_ECHO, data=tmp_path, folds=2), tmp_path, seed=0)
+
+
+def test_what_is_asked_goes_before_the_usual_settings_of_a_kind(tmp_path):
+    """A picture is no stack: with two slices a patient, as many passes as a stack gets are too few steps."""
+    plain = {kind: asked_settings(SliceTrainingRequest(kind=kind, data=tmp_path)) for kind in (CINE_MR, APICAL_ECHO)}
+    assert plain[APICAL_ECHO].epochs > plain[CINE_MR].epochs
+    request = SliceTrainingRequest(kind=APICAL_ECHO, data=tmp_path, epochs=3, base=5, window=64, pixel_mm=2.0)
+    asked = asked_settings(request)
+    assert (asked.epochs, asked.base) == (3, 5)
+    assert (asked.augmentation.window, asked.preparation.in_plane_mm) == (64, 2.0)
+    assert asked.augmentation.mirrors is False
 
 
 @pytest.mark.slow
