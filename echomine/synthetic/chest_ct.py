@@ -19,9 +19,16 @@ AIR, LUNG, FAT, SOFT, BLOOD, MARROW, CORTEX = -1000.0, -850.0, -95.0, 45.0, 42.0
 SITES = ("lad", "lcx", "rca", "aorta", "aortic_valve", "mitral_valve")
 """Numbered 1 to 6 in the mask of truth, as a calcium mask is."""
 THRESHOLD_HU = 130.0
+ASCENDING = (-18.0, -12.0, 16.0)
+DESCENDING = (48.0, 26.0, 13.0)
+"""Row, column and radius of the aorta: in the heart where it rises; beside the spine, wherever the heart lies, where it
+falls."""
+SPINE = (70.0, 0.0, 17.0)
 
 Grid = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 Solid = NDArray[np.bool_]
+Place = tuple[float, float, float]
+"""z, y, x in millimetres."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +84,7 @@ def make_chest_ct(rng: np.random.Generator, config: ChestConfig | None = None) -
     grid = _grid((round(plan.depth_mm / slice_mm), *plan.size), spacing)
     chest, heart = _body(grid, rng, plan.variety)
     tissue = _tissues(chest, heart)
-    calcium, sites = _calcium(heart, rng, plan)
+    calcium, sites = _calcium(chest, heart, rng, plan)
     motion_mm = float(rng.uniform(0, plan.motion_mm))
     blurred = _scanned(tissue, spacing)
     dense = _scanned(_smeared(calcium, motion_mm, plan.pixel_mm), spacing)
@@ -112,7 +119,7 @@ def _body(grid: Grid, rng: np.random.Generator, variety: float) -> tuple[Grid, G
     return (z, y, x), (hz, hy, hx)
 
 
-def _ball(grid: Grid, centre: tuple[float, float, float], radii: tuple[float, float, float]) -> Solid:
+def _ball(grid: Grid, centre: Place, radii: Place) -> Solid:
     parts = ((axis - middle) / radius for axis, middle, radius in zip(grid, centre, radii, strict=True))
     inside: Solid = sum(part**2 for part in parts) <= 1  # type: ignore[assignment]
     return inside
@@ -132,15 +139,15 @@ def _tissues(grid: Grid, heart: Grid) -> NDArray[np.float64]:
     values[_ball(heart, (0, -8, 0), (72, 54, 58))] = FAT
     values[_ball(heart, (0, -8, 0), (58, 46, 50))] = SOFT
     values[_ball(heart, (-5, -8, 14), (40, 26, 24))] = BLOOD
-    for y, x, radius in ((-18, -12, 16), (48, 26, 13)):
-        values[_pipe(heart, y, x, radius)] = BLOOD
+    values[_pipe(heart, *ASCENDING)] = BLOOD
+    values[_pipe(grid, *DESCENDING)] = BLOOD
     return _with_bones(values, grid)
 
 
 def _with_bones(values: NDArray[np.float64], grid: Grid) -> NDArray[np.float64]:
     disc = np.abs(np.mod(grid[0], 28.0) - 14.0) < 12.0
-    values[_pipe(grid, 70, 0, 17) & disc] = CORTEX
-    values[_pipe(grid, 70, 0, 15) & disc] = MARROW
+    values[_pipe(grid, *SPINE) & disc] = CORTEX
+    values[_pipe(grid, *SPINE[:2], SPINE[2] - 2) & disc] = MARROW
     values[_pipe(grid, -80, 0, 9)] = CORTEX * 0.7
     values[_pipe(grid, -80, 0, 7)] = MARROW
     angle = np.arctan2(grid[1] / 90, grid[2] / 112)
@@ -150,38 +157,45 @@ def _with_bones(values: NDArray[np.float64], grid: Grid) -> NDArray[np.float64]:
     return values
 
 
-def _course(site: str, along: float, rng: np.random.Generator) -> tuple[float, float, float]:
-    """A place on the vessel or valve of a site: z, y, x; ``along`` runs from 0 at the origin to 1 at its end."""
+def _course(site: str, along: float, rng: np.random.Generator) -> tuple[Place, bool]:
+    """A place on the vessel or valve of a site; ``along`` runs from 0 at the origin to 1 at its end.
+
+    Returns:
+        z, y, x, and whether they are those of the chest; else they are the heart's.
+    """
     bulge = float(np.sin(np.pi * along))
     vessels = {
         "lad": (35 - 75 * along, -46 - 8 * bulge, 6 + 22 * along),
         "lcx": (30 - 45 * along, -28 + 50 * along, 38 + 16 * bulge),
         "rca": (28 - 65 * along, -40 + 30 * along, -36 - 16 * bulge),
     }
-    return vessels[site] if site in vessels else _on_ring(site, float(rng.uniform(0, 2 * np.pi)), rng)
+    return (vessels[site], False) if site in vessels else _on_ring(site, float(rng.uniform(0, 2 * np.pi)), rng)
 
 
-def _on_ring(site: str, turn: float, rng: np.random.Generator) -> tuple[float, float, float]:
-    """A place in the wall of the aorta, rising or falling, or on the ring of a valve."""
+def _on_ring(site: str, turn: float, rng: np.random.Generator) -> tuple[Place, bool]:
+    """A place in the wall of the aorta, rising or falling, or on the ring of a valve, as of :func:`_course`."""
     rings = {"aortic_valve": (18.0, -18.0, -10.0, 9.0), "mitral_valve": (2.0, 14.0, 14.0, 15.0)}
     level = float(rng.uniform(-55, 55))
-    vessels = ((level, -18.0, -12.0, 16.0), (level, 48.0, 26.0, 13.0))
-    z, y, x, radius = rings[site] if site in rings else vessels[int(rng.integers(2))]
-    return z + 3 * float(np.sin(2 * turn)), y + radius * float(np.sin(turn)), x + radius * float(np.cos(turn))
+    falls = site not in rings and bool(rng.integers(2))
+    z, y, x, radius = rings.get(site, (level, *(DESCENDING if falls else ASCENDING)))
+    place = (z + 3 * float(np.sin(2 * turn)), y + radius * float(np.sin(turn)), x + radius * float(np.cos(turn)))
+    return place, falls
 
 
-def _calcium(grid: Grid, rng: np.random.Generator, plan: ChestConfig) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+def _calcium(
+    chest: Grid, heart: Grid, rng: np.random.Generator, plan: ChestConfig
+) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
     """Density added by calcium, and the site it belongs to."""
-    added = np.zeros(grid[0].shape)
-    sites = np.zeros(grid[0].shape, dtype=np.uint8)
+    added = np.zeros(chest[0].shape)
+    sites = np.zeros(chest[0].shape, dtype=np.uint8)
     for number, site in enumerate(SITES, start=1):
         if rng.random() >= plan.calcified:
             continue
         for _ in range(1 + int(rng.poisson(plan.lesions - 1))):
-            centre = _course(site, float(rng.uniform(0.05, 0.95)), rng)
+            centre, of_chest = _course(site, float(rng.uniform(0.05, 0.95)), rng)
             radius = float(np.clip(rng.lognormal(0.6, 0.45), 0.8, 5.0))
             radii = (radius * rng.uniform(0.8, 1.8), radius, radius * rng.uniform(0.8, 1.4))
-            plaque: Any = _ball(grid, centre, radii) & (sites == 0)
+            plaque: Any = _ball(chest if of_chest else heart, centre, radii) & (sites == 0)
             added[plaque] = rng.uniform(250, 1400)
             sites[plaque] = number
     return added, sites

@@ -60,3 +60,16 @@ def test_same_seed_same_chest_and_none_without_calcium():
     first, again = (make_chest_ct(np.random.default_rng(2), plan) for _ in range(2))
     assert np.array_equal(first.values_hu, again.values_hu)
     assert not first.mask.any()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_heart_pushes_the_aorta_into_the_spine(seed):
+    """The falling aorta lies in front of the vertebrae and to the left, whatever the heart's place and size."""
+    plan = ChestConfig(depth_mm=60, slice_mm=(3.0, 3.0), calcified=0.0, noise_hu=(1, 1), variety=2)
+    values = make_chest_ct(np.random.default_rng(seed), plan).values_hu
+    rows, columns = (np.arange(side) - (side - 1) / 2 for side in plan.size)
+    scale = [np.ptp(np.flatnonzero((values[10] > -500).any(axis=at))) / (2 * half) for at, half in ((1, 95), (0, 118))]
+    y, x = np.meshgrid(rows / scale[0], columns / scale[1], indexing="ij")
+    aorta = np.hypot(y - 48, x - 26) < 11
+    assert np.median(values[:, aorta]) == pytest.approx(42, abs=5)
+    assert np.quantile(values[:, aorta], 0.99) < THRESHOLD_HU
