@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
+from operator import add
 from pathlib import Path
 from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -143,7 +144,7 @@ def print_table(title: str, headers: tuple[str, ...], rows: Sequence[tuple[str, 
     table = Table(box=box.SIMPLE_HEAD)
     columns = fitting_columns(headers, rows, width=console.width)
     for column in columns:
-        table.add_column(column.header, overflow="fold", no_wrap=column.is_whole)
+        table.add_column(column.header, overflow="fold", width=column.width)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row[: len(columns)]))
     console.print(Text(title, style="italic"), soft_wrap=True)
@@ -164,14 +165,17 @@ def print_text_table(table: "TextTable") -> None:
 
 
 class Column(NamedTuple):
-    """A column that a table has room for: its header, and whether all its cells stay on one line."""
+    """A column that a table has room for: its header, and the characters that it takes."""
 
     header: str
-    is_whole: bool
+    width: int
 
 
 def fitting_columns(headers: Sequence[str], rows: Sequence[Sequence[str]], *, width: int) -> list[Column]:
-    """The columns that a table of that width has room for, two at least; the first and narrow ones are kept whole.
+    """The columns that a table of that width has room for, two at least.
+
+    No word is broken, unless it takes more than a quarter of the line; then the first column is kept whole, then the
+    narrow ones, and the others share what is left.
 
     Args:
         headers: Words above the columns.
@@ -181,18 +185,16 @@ def fitting_columns(headers: Sequence[str], rows: Sequence[Sequence[str]], *, wi
     cells = list(zip(headers, *rows, strict=True))
     longest = [max(map(len, column)) for column in cells]
     words = [max((len(word) for cell in column for word in cell.split()), default=0) for column in cells]
-    least = [min(word, width // 3) for word in words]
-    count = len(headers)
-    while count > FEWEST_COLUMNS and _room(least[:count], width) < 0:
-        count -= 1
-    left = _room(least[:count], width)
-    whole = set()
-    for place in sorted(range(count), key=lambda place: (place > 0, longest[place])):
-        left -= longest[place] - least[place]
-        if left < 0:
-            break
-        whole.add(place)
-    return [Column(header, place in whole) for place, header in enumerate(headers[:count])]
+    widths = [min(word, width // 4) for word in words]
+    while len(widths) > FEWEST_COLUMNS and _room(widths, width) < 0:
+        widths.pop()
+    for place in sorted(range(len(widths)), key=lambda place: (place > 0, longest[place])):
+        if longest[place] - widths[place] <= _room(widths, width):
+            widths[place] = longest[place]
+    wanted = [most - one for most, one in zip(longest, widths, strict=False)]
+    left = max(0, _room(widths, width))
+    shares = [one * left // max(1, sum(wanted)) for one in wanted]
+    return [Column(*pair) for pair in zip(headers, map(add, widths, shares), strict=False)]
 
 
 def _room(widths: Sequence[int], width: int) -> int:

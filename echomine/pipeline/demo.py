@@ -140,7 +140,8 @@ def run_demo(workspace: Path, *, seed: int = 0, small: bool = False, progress: P
         report=workspace / "report.html",
         seconds=time.monotonic() - started,
     )
-    write_html_report(_page(result, queries), result.report)
+    with progress.stage("Writing the page", 1):
+        write_html_report(_page(result, queries), result.report)
     return result
 
 

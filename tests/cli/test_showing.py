@@ -50,13 +50,30 @@ def test_a_narrow_table_leaves_out_its_last_columns_and_says_so(
 
 
 def test_every_column_that_fits_is_whole_and_the_first_goes_before() -> None:
-    def whole(width: int) -> list[bool]:
-        return [column.is_whole for column in fitting_columns(HEADERS, ROWS, width=width)]
+    def widths(width: int) -> list[int]:
+        return [column.width for column in fitting_columns(HEADERS, ROWS, width=width)]
 
-    assert whole(200) == [True, True, True, True]
-    assert whole(80) == [True, False, True, False]
+    longest = [max(map(len, column)) for column in zip(HEADERS, *ROWS, strict=True)]
+    assert widths(200) == longest
+    assert widths(80)[:3] == [28, 12, 10]
+    assert 78 <= sum(widths(80)) + 4 * 3 + 1 <= 80, "what is left is given to what is broken"
     assert [len(fitting_columns(("a", "b", "c"), [("x" * 50,) * 3], width=width)) for width in (200, 20)] == [3, 2]
-    assert all(column.is_whole for column in fitting_columns(("a", "b"), [], width=80))
+    assert [column.width for column in fitting_columns(("a", "b"), [], width=80)] == [1, 1]
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_words_are_never_broken_where_the_table_says_that_it_has_room(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    rows = [
+        ("2.25." + "7" * 39, "aortic regurgitation", "severe", "mean gradient 24.5", "moderate-severe", "none", "4")
+    ]
+    print_table("To review", ("image", "lesion", "measured", "by", "report", "retrieval", "grades apart"), rows)
+    out, err = capsys.readouterr()
+    assert max(map(len, out.splitlines())) <= width
+    assert {"regurgitation", "gradient", "severe"} <= set(out.split())
+    assert ("no room" in err) is (width < 120)
 
 
 def test_what_is_piped_has_each_row_on_one_line(
