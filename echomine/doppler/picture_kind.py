@@ -20,6 +20,8 @@ from echomine.doppler.time_ticks import best_comb
 
 SIDE_PX, FINE_SIDE_PX = 480, 800
 """Longest sides that pictures are shrunk to for their regions, and for their lines."""
+LEAST_SIDE_PX = 500
+"""A baseline is seen on any picture of so many pixels: only without one is tissue said to be tissue."""
 SMALLEST_PRINT_PX = 100
 """Pictures with fewer rows or columns hold no print that can be read."""
 FLAT_LEVELS = 3.0
@@ -98,11 +100,12 @@ def _seen(sheet: Sheet, pixels: Pixels) -> Reason | None:
     if sheet.colour is not None and _has_flow_in_colour(sheet.colour):
         return Reason.COLOUR_DOPPLER
     even = _ground_share(sheet.grey) >= SMALLEST_GROUND
+    lined = even and max(pixels.shape[:2]) >= LEAST_SIDE_PX
     if (sheet.colour is not None and _several_hues(sheet.colour)) or (not even and _is_scene(sheet)):
         return Reason.PHOTOGRAPH
-    if even and _is_sector(_content(sheet.grey)):
+    if lined and _is_sector(_content(sheet.grey)):
         return Reason.TWO_DIMENSIONAL
-    return Reason.M_MODE if even and _is_layered(sheet, pixels) else None
+    return Reason.M_MODE if lined and _is_layered(sheet, pixels) else None
 
 
 def _shrunk(pixels: Pixels, side: int) -> Pixels:
