@@ -47,7 +47,7 @@ BASELINE_WIDTH, BASELINE_THIN, BASELINE_LEVELS = 0.45, 0.3, 14
 BASELINE_EDGE = 0.06
 """Share of the height at the upper and lower edge where bars of a screen stand."""
 CONTENT_LEVELS = 14
-FAN_SIZE, FAN_SLOPES, FAN_TOP, FAN_OFF = (0.55, 0.35), (0.15, 1.7), 0.65, 0.042
+FAN_SIZE, FAN_SLOPES, FAN_TOP, FAN_OFF = (0.55, 0.35), (0.15, 1.7), 0.65, 0.032
 """A sector: height and width of the picture, columns a row by which its sides part, width of its top, how straight."""
 LAYERS, LAYERED_WIDTH = 3, 0.5
 """Bright pieces above each other in most columns, and share of the width over which they are."""
@@ -91,7 +91,7 @@ _SHOWN = {
     Reason.COLOUR_DOPPLER: "it shows flow in colour over tissue",
     Reason.PHOTOGRAPH: "it is a photograph: many hues, or no even ground as screens have",
     Reason.TWO_DIMENSIONAL: "it shows a sector of tissue",
-    Reason.M_MODE: "it shows layers of tissue along time (M-mode)",
+    Reason.M_MODE: "it shows layers of tissue along time, as M-mode does",
 }
 
 
@@ -229,13 +229,21 @@ def _is_sector(content: NDArray[np.bool_]) -> bool:
         return False
     sides = np.stack((part.argmax(axis=1), width - 1 - part[:, ::-1].argmax(axis=1))).astype(np.float64)
     along = np.arange(round(0.08 * height), round(0.55 * height))
-    lines = [np.polyfit(along, side[along], 1) for side in sides]
-    off = max(
-        float(np.abs(np.polyval(line, along) - side[along]).mean()) for line, side in zip(lines, sides, strict=True)
-    )
-    opens = all(FAN_SLOPES[0] <= slope <= FAN_SLOPES[1] for slope in (-lines[0][0], lines[1][0]))
+    (left, left_off), (right, right_off) = (_straight(along, side[along]) for side in sides)
+    opens = all(FAN_SLOPES[0] <= slope <= FAN_SLOPES[1] for slope in (-left, right))
     top = float(np.diff(sides, axis=0)[0, : max(1, height // 12)].mean())
-    return bool(opens and top <= FAN_TOP * width and off <= FAN_OFF * content.shape[1])
+    return bool(opens and top <= FAN_TOP * width and max(left_off, right_off) <= FAN_OFF * content.shape[1])
+
+
+def _straight(rows: NDArray[np.intp], side: NDArray[np.float64]) -> tuple[float, float]:
+    """Slope of the line that most of a side lies on, and how far off the side is: print beside it is left out."""
+    keep = np.ones(rows.size, dtype=np.bool_)
+    slope, off = 0.0, np.zeros(rows.size)
+    for _ in range(4):
+        slope, start = np.polyfit(rows[keep], side[keep], 1)
+        off = np.abs(start + slope * rows - side)
+        keep = off <= max(2.5 * float(np.median(off)), 1.5)
+    return float(slope), float(np.median(off))
 
 
 def _is_layered(sheet: Sheet, pixels: Pixels) -> bool:

@@ -113,3 +113,10 @@ def test_real_pictures_of_the_heart(name, kind, real_data: Path):
     if file.PhotometricInterpretation == "PALETTE COLOR":
         pixels = (apply_color_lut(pixels, file) >> 8).astype(np.uint8)
     assert reason(pixels) is kind
+
+
+@pytest.mark.real
+@pytest.mark.filterwarnings("ignore:Incorrect value for Specific Character Set")
+def test_every_frame_of_a_real_clip_is_a_sector(real_data: Path):
+    frames = pixel_array(dcmread(real_data / "dicom_us" / "fo-dicom__DIRW0007.dcm"))[::16]
+    assert {reason(frame) for frame in frames} == {Reason.TWO_DIMENSIONAL}
