@@ -78,12 +78,18 @@ def _is_contradicted(s_per_px: float, repetition: Repetition, printed_rate: Call
     if repetition.period_px is None:
         return False
     rate = 60 / (repetition.period_px * s_per_px)
-    if USUAL_RATES_BPM[0] <= rate <= USUAL_RATES_BPM[1]:
+    if _is_usual(rate) or any(
+        _is_usual(beats * rate) and repetition.holds_at(repetition.period_px / beats) for beats in (2, 3)
+    ):
         return False
     printed = printed_rate()
     if printed is None or abs(float(np.log(rate / printed))) < OTHER_RATE:
         return False
     return rate > printed or not repetition.holds_at(60 / (printed * s_per_px))
+
+
+def _is_usual(rate_bpm: float) -> bool:
+    return USUAL_RATES_BPM[0] <= rate_bpm <= USUAL_RATES_BPM[1]
 
 
 def _by_beat(comb: Comb | None, s_per_px: float) -> TimeScale:
