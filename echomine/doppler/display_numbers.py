@@ -24,7 +24,7 @@ FLOW_NUMBERS: MappingProxyType[str, Value] = MappingProxyType(
         "vmax": lambda flow: _log(flow.mean_vmax_mps, _SLOWEST_MPS),
         "mean_gradient": lambda flow: _log(flow.mean_gradient_mmhg, _LEAST_GRADIENT_MMHG),
         "vti": lambda flow: _log(flow.vti_cm, _LEAST_VTI_CM),
-        "pht": lambda flow: _log(flow.pht_ms, 1.0),
+        "pht": lambda flow: _log(flow.fall_ms, 1.0),
         "duration": lambda flow: float(np.log(_duration_ms(flow))),
         "acceleration": lambda flow: float(np.mean([b.acceleration_ms / max(b.duration_ms, 1) for b in flow.trusted])),
         "share_of_cycle": lambda flow: _duration_ms(flow) / 1000 / flow.interval_s if flow.interval_s else None,

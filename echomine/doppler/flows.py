@@ -102,11 +102,19 @@ class Flow:
 
         What falls at the end of a flow that has no decay of its own is another thing in every beat.
         """
-        values = np.array([beat.pht_ms for beat in self.trusted if beat.pht_ms is not None])
-        if not values.size or values.size < HALF_TIME_BEATS * len(self.trusted):
+        values, middle = self._half_times, self.fall_ms
+        if middle is None or values.size < HALF_TIME_BEATS * len(self.trusted):
             return None
-        middle = median(values)
         return middle if median(np.abs(values / middle - 1)) <= HALF_TIME_SPREAD else None
+
+    @property
+    def fall_ms(self) -> float | None:
+        """The same whether beats agree or not: a description of the picture, not a half-time to be told."""
+        return median(self._half_times) if self._half_times.size else None
+
+    @property
+    def _half_times(self) -> NDArray[np.float64]:
+        return np.array([beat.pht_ms for beat in self.trusted if beat.pht_ms is not None])
 
     def _mean(self, value_of: Callable[[FlowBeat], float | None]) -> float | None:
         values = [value for beat in self.trusted if (value := value_of(beat)) is not None]
