@@ -49,7 +49,7 @@ def contact_sheet(similar: SimilarCases) -> "Figure":
 
     figure = Figure(figsize=(15, 8.5), dpi=100, facecolor="white")
     grid = figure.add_gridspec(
-        2, 6, height_ratios=(1, 1.15), left=0.02, right=0.98, top=0.93, bottom=0.03, wspace=0.08, hspace=0.16
+        2, 6, height_ratios=(1, 1.15), left=0.02, right=0.98, top=0.93, bottom=0.03, wspace=0.08, hspace=0.28
     )
     _draw_query(figure.add_subplot(grid[0, :2]), similar)
     said = _label_lines(similar.labels) + _measured_lines(similar.shown_measured) + _note_lines(similar.notes)
@@ -85,6 +85,7 @@ def _draw_text(axes: "Axes", lines: list[tuple[str, dict[str, Any]]]) -> None:
     axes.axis("off")
     height = 1.0
     for text, style in lines:
+        height -= 0.03 if "fontweight" in style and height < 1 else 0
         axes.text(0, height, text, va="top", transform=axes.transAxes, **style)
         height -= (0.045 + 0.042 * text.count("\n")) * style["fontsize"] / 9
         if height < 0.02:

@@ -86,3 +86,4 @@ def test_what_is_said_below_a_case_is_no_wider_than_its_picture(workspace, paire
     for axes in shown:
         caption, picture = axes.xaxis.label.get_window_extent(), axes.get_window_extent()
         assert picture.x0 - 2 <= caption.x0 < caption.x1 <= picture.x1 + 2
+        assert caption.y0 > figure.axes[-1].get_window_extent().y1, "above what is said of the paragraphs"
