@@ -154,7 +154,8 @@ def _held_out_run(workspace: Workspace, truths: Mapping[str, Truth], settings: S
         workspace, feature.config, patients=patients, most_unlabelled=None, progress=progress
     )
     paragraphs = tuple(workspace.catalog.reports.paragraphs())
-    vectors = vectors_of(space, paragraphs)
+    with progress.stage("Placing paragraphs", 1):
+        vectors = vectors_of(space, paragraphs)
     models = FittedModels(
         feature=feature,
         transform=Transform.from_files(parts[TRANSFORM].files),
@@ -246,7 +247,8 @@ def fit_models(
     data = with_weak_labels(data)
     space = make_text_space(data.paragraphs, settings, seed=seed, progress=progress)
     feature, displays = make_image_feature(data, settings, seed=seed, progress=progress)
-    vectors = vectors_of(space, pool)
+    with progress.stage("Placing paragraphs", 1):
+        vectors = vectors_of(space, pool)
     paired = taught_rows(data, feature, displays, vectors, settings, hand_made=hand_made, seed=seed, progress=progress)
     index = make_index(pool, vectors, settings, text_space="")
     by_id = {one.paragraph_id: one for one in pool}

@@ -103,7 +103,8 @@ def train_transform_network(
         seeds={"seed": seed},
         metrics={"images": len(data.images.image_ids), "views": len(data.views), "hand_made": hand_made},
     )
-    vectors = vectors_of(text_space_from_files(space.files), data.paragraphs)
+    with progress.stage("Placing paragraphs", 1):
+        vectors = vectors_of(text_space_from_files(space.files), data.paragraphs)
     paired = taught_rows(data, feature, displays, vectors, settings, hand_made=hand_made, seed=seed, progress=progress)
     transform = make_transform(paired, settings, seed=seed, progress=progress)
     transform_generation = workspace.artifacts.write(
@@ -125,7 +126,8 @@ def build_index(workspace: Workspace, settings: Settings, *, seed: int = 0, prog
         raise ArtifactError("the transform was learnt in another text space; train it again before the index is built")
     space = text_space_from_files(space_generation.files)
     paragraphs = tuple(workspace.catalog.reports.paragraphs())
-    vectors = vectors_of(space, paragraphs)
+    with progress.stage("Placing paragraphs", 1):
+        vectors = vectors_of(space, paragraphs)
     index = make_index(paragraphs, vectors, settings, text_space=space_generation.generation_id)
     index_generation = workspace.artifacts.write(
         INDEX,
