@@ -14,8 +14,9 @@ from echomine.doppler.region import Box
 MARGIN_PX = 2
 FEWEST_BELOW_EACH_OTHER = 3
 """Numbers of an axis stand in a column; a lone number may be a part of a date."""
-VAST = 0.3
-"""What is found over so much of both sides of a picture is no line of print, but beats in a row that look like one."""
+VAST, TALLEST_LINE_PX = 0.3, 48
+"""What is found over so much of both sides of a picture, or of its height and so many rows, is no line of print, but a
+beat or several that look like one."""
 
 
 def without_text(
@@ -57,7 +58,8 @@ def _print(pixels: Pixels, reader: TextReader) -> list[FoundText]:
 
 def _is_vast(box: Box, pixels: Pixels) -> bool:
     rows, columns = pixels.shape[:2]
-    return bool(box[2] - box[0] > VAST * columns and box[3] - box[1] > VAST * rows)
+    wide, high = box[2] - box[0] > VAST * columns, box[3] - box[1] > VAST * rows
+    return bool(high and (wide or box[3] - box[1] > TALLEST_LINE_PX))
 
 
 def _axis_boxes(pixels: Pixels, found: Sequence[FoundText], reader: TextReader) -> list[Box]:

@@ -86,6 +86,26 @@ def test_a_row_of_beats_taken_for_print_is_left_but_not_the_name_in_it():
     assert np.ptp(masked[name]) == 0
 
 
+def test_one_tall_beat_taken_for_print_is_left_and_a_block_of_lines_is_not():
+    class Tall(Told):
+        """Finds one tall thing, and what is told of it when it is looked at twice as large."""
+
+        def find(self, pixels):
+            seen = [FoundText((200, 60, 260, 160), 0.9)]
+            return seen if pixels.shape == (300, 600) else super().find(pixels)
+
+        def read(self, crops):
+            return [ReadText("SMITH", 1.0) for _ in crops]
+
+    pixels = np.random.default_rng(0).integers(60, 200, (300, 600)).astype(np.uint8)
+    beat = Tall({(0, 0, 120, 200): "beat"})
+    assert np.array_equal(without_text(pixels, reader=beat), pixels)
+    lines = Tall({(0, 20 + 60 * line, 120, 52 + 60 * line): "SMITH" for line in range(3)})
+    masked = without_text(pixels, reader=lines)
+    for line in range(3):
+        assert np.ptp(masked[70 + 30 * line : 86 + 30 * line, 200:260]) == 0
+
+
 def test_the_given_picture_is_not_changed():
     pixels = np.full((100, 100, 3), 255, dtype=np.uint8)
     without_text(pixels, reader=Told({(10, 10, 50, 30): "X"}))
