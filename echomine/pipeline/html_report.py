@@ -106,7 +106,7 @@ def _measured(similar: SimilarCases) -> dict[str, Any] | None:
     return {
         "picture": _picture(measurement_picture(similar.measured), WIDTH_PX),
         "labels": [
-            {**_chip(label), "by": measured_words(label), "agreement": agreement_words(label)}
+            {**_label(label), "by": measured_words(label), "agreement": agreement_words(label)}
             for label in similar.measured_labels
         ],
     }

@@ -1,13 +1,19 @@
+import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 
+from echomine.archive.source_images import Identity
+from echomine.archive.spectral_files import SpectralFile
 from echomine.domain.records import Finding, Hit, Label, Paragraph, Span
 from echomine.domain.severity import SeverityInterval
 from echomine.domain.vocabulary import Assertion, Disease, LabelSource, Severity, Valve
 from echomine.pipeline.html_report import ReportPage, ReportQuery, html_report, statement_words
+from echomine.pipeline.measure_image import measure_file
 from echomine.pipeline.similar_cases import MAX_TEXT, SimilarCases, severity_phrase, shorten
 from echomine.pipeline.tables import TextTable
+from tests.doppler import drawn_displays
 
 HOSTILE = "<script>alert('x')</script> moderate stenosis"
 
@@ -42,6 +48,34 @@ def similar():
         notes=(),
         model="m",
     )
+
+
+def measured_similar():
+    """A query whose display measures: one label that is kept, one that is abstained from."""
+    display = drawn_displays.display(drawn_displays.jets(-4.0))
+    file = SpectralFile(
+        image_id="1.2.3",
+        content_sha256="0" * 64,
+        study_uid="",
+        identity=Identity(),
+        display=display,
+        box=(0, 0, display.width, display.height),
+    )
+    kept = replace(similar().labels[0], source=LabelSource.MEASUREMENT, confidence=0.93)
+    doubted = replace(kept, valve=Valve.MITRAL, confidence=0.41, abstained=True)
+    return replace(similar(), measured=measure_file(file), measured_labels=(kept, doubted))
+
+
+def test_a_measured_label_says_how_sure_it_is_and_whether_it_is_abstained_from():
+    page = ReportPage(
+        title="T", lead="L", synthetic=True, tables=(), figures=(), queries=(ReportQuery(similar=measured_similar()),),
+        model="m",
+    )  # fmt: skip
+    words = " ".join(re.sub(r"<[^>]+>", " ", html_report(page)).split())
+    measured = words[words.index("Measured") : words.index("Nearest paragraphs")]
+    assert "mild to moderate aortic stenosis 0.93" in measured
+    assert "mild to moderate mitral stenosis 0.41 abstained" in measured
+    assert measured.count("abstained") == 1
 
 
 class Links(HTMLParser):
