@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from prefect import State, Task
@@ -59,6 +60,28 @@ def at_least_one(text: str) -> int:
     if not text.strip().isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"wants 1 or more, got {text}")
     return int(text)
+
+
+OPTION_HELP: Mapping[str, str] = MappingProxyType(
+    {
+        "workspace": "directory of catalog and models",
+        "source": "folders to take in first, separated by commas",
+        "config": "TOML file of settings",
+        "seed": "of all learning",
+        "truth": "truth.csv; without it the paired paragraphs judge",
+        "protocol": "held-out or lecture",
+        "seeds": "draws of the lecture's protocol",
+        "form": "jsonl, csv, parquet or hf",
+        "out": "file or folder to write; in the workspace, named by the time, if left out",
+        "min_confidence": "leave out labels below",
+        "batch_size": "images of one task",
+        "workers": "tasks at a time",
+        "cluster": "address of a Dask scheduler (needs the extra `cluster`)",
+        "scans": "CSV with kind, study_uid, patient, files, masks",
+        "data": "folder of the data in place of the file's",
+    }
+)
+"""What each option of ``python -m flows.NAME`` is."""
 
 
 class OneSentenceParser(argparse.ArgumentParser):
@@ -137,10 +160,12 @@ def _sign_of_life(flow: Callable[..., Any]) -> Progress:
 
 
 def _parsed(flow: Callable[..., Any], options: Sequence[tuple[str, Callable[[str], Any], Any]]) -> dict[str, Any]:
-    parser = OneSentenceParser(description=(flow.__doc__ or "").split("\n")[0])
-    parser.add_argument("--workspace", default=default_workspace())
-    for name, kind, default in options:
-        parser.add_argument("--" + name.replace("_", "-"), type=kind, default=default)
+    parser = OneSentenceParser(
+        description=(flow.__doc__ or "").split("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    every: list[tuple[str, Callable[[str], Any], Any]] = [("workspace", str, default_workspace()), *options]
+    for name, kind, default in every:
+        parser.add_argument("--" + name.replace("_", "-"), type=kind, default=default, help=OPTION_HELP.get(name))
     return vars(parser.parse_args())
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from prefect.states import Failed
 
 from echomine.domain.errors import ArtifactError, UsageError, WorkspaceError
 from echomine.pipeline import stages
-from flows.running import IO_RETRIES, at_least_one, may_pass, quarantined_items, run_as_module
+from flows.running import IO_RETRIES, OPTION_HELP, at_least_one, may_pass, quarantined_items, run_as_module
 
 
 @pytest.fixture
@@ -160,6 +161,13 @@ def test_quarantined_items_of_every_stage_count() -> None:
 )
 def test_only_failures_that_may_pass_are_tried_again(failure: Exception, *, again: bool) -> None:
     assert may_pass(None, None, Failed(data=failure)) is again  # type: ignore[arg-type]
+
+
+def test_every_option_of_every_flow_has_its_help() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in (Path(__file__).parents[2] / "flows").glob("*.py"))
+    names = set(re.findall(r'\("(\w+)", (?:str|int|float|at_least_one), ', sources))
+    assert len(names) > 10
+    assert names <= set(OPTION_HELP)
 
 
 def test_waits_between_tries_grow() -> None:
