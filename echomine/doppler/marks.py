@@ -30,6 +30,8 @@ CROP_MARGINS = (0.45, 0.2)
 """Heights of ground above and below, and beside, the print that is handed to a recogniser."""
 FAINT_SHARE = 0.35
 """Share of the brightness of a word that its fainter glyphs have."""
+POINT_GAP = 1.2
+"""Heights between a digit and the one after the decimal point at most, in print of fixed pitch."""
 MOST_SHORT_NUMBERS = 65_000
 SOLID = 0.7
 """Share of its box that a stroke fills."""
@@ -197,7 +199,17 @@ def completed(sheet: Sheet, word: Word) -> Word:
             last = max(last, int((beside[:, 0] + beside[:, 2]).max()))
     body = (min(word.body[0], left + first), y0, max(word.body[2], left + last), y1)
     glyphs = int(((faint[:, 0] >= first) & (faint[:, 0] + faint[:, 2] <= last)).sum())
+    glyphs += _digits_before(faint, first, (y0 - top, y1 - top))
     return replace(word, body=body, box=(min(x0, body[0]), y0, max(x1, body[2]), y1), glyphs=glyphs)
+
+
+def _digits_before(faint: NDArray[np.int32], first: int, rows: tuple[int, int]) -> int:
+    """Pieces before a word, farther off than glyphs are but as high and on its line: digits before a point."""
+    height = rows[1] - rows[0]
+    off = np.maximum(np.abs(faint[:, 1] - rows[0]), np.abs(faint[:, 1] + faint[:, 3] - rows[1]))
+    gap = first - faint[:, 0] - faint[:, 2]
+    digit = (faint[:, 2] >= 0.3 * height) & (faint[:, 2] <= height) & (off <= 0.2 * height)
+    return int((digit & (gap >= 0) & (gap <= POINT_GAP * height)).sum())
 
 
 def crop_of(sheet: Sheet, word: Word) -> Pixels:

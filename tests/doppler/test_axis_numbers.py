@@ -1,9 +1,10 @@
 """Numbers of an axis: what print means, and the one scale that most of it agrees with. Rows and values by hand."""
 
+import numpy as np
 import pytest
 
 from echomine.doppler.axis_numbers import AxisUnit, NumberLine, is_axis_print, line_through, number_of, unit_of
-from echomine.doppler.marks import Word
+from echomine.doppler.marks import Sheet, Word, completed
 
 
 def word(row, *, dotted=False):
@@ -136,6 +137,18 @@ def test_a_digit_that_was_seen_but_not_read_makes_no_scale():
     words = [Word((100, row - 5, 130, row + 6), (100, row - 5, 130, row + 6), glyphs=3) for row in (100, 200, 300)]
     numbers = [number_of(word, text, 1.0) for word, text in zip(words, ("10", "20", "30"), strict=True)]
     assert line_through(numbers, tolerance_px=2) is None
+
+
+@pytest.mark.parametrize(("left", "doubtful"), [(None, False), (60, True), (40, False)])
+def test_a_digit_far_before_the_point_is_seen(left, doubtful):
+    grey = np.zeros((60, 120), dtype=np.uint8)
+    grey[20:31, 76:83] = 220  # the digit that was found: 11 rows
+    if left is not None:
+        grey[20:31, left : left + 7] = 200  # another, 9 columns before it, or out of reach
+    two = completed(Sheet(grey, 1.0), Word((76, 20, 83, 31), (76, 20, 83, 31)))
+    found = number_of(two, "2", 1.0)
+    assert found is not None
+    assert found.doubtful is doubtful
 
 
 def test_one_number_makes_no_scale():
