@@ -49,8 +49,8 @@ BASELINE_EDGE = 0.06
 CONTENT_LEVELS = 14
 FAN_SIZE, FAN_SLOPES, FAN_TOP, FAN_OFF = (0.55, 0.35), (0.15, 1.7), 0.65, 0.032
 """A sector: height and width of the picture, columns a row by which its sides part, width of its top, how straight."""
-LAYERS, LAYERED_WIDTH = 3, 0.5
-"""Bright pieces above each other in most columns, and share of the width over which they are."""
+LAYERS, LAYERED_WIDTH, LONGEST_PERIOD = 3, 0.5, 0.42
+"""Bright pieces above each other in most columns, share of the width over which they are, and of a beat in it."""
 BAR_LEVELS, BAR_SHARE = 60, 0.015
 """A bar of colours has this share of pixels of either hue beside its numbers, so many levels apart."""
 
@@ -105,7 +105,8 @@ def _seen(sheet: Sheet, pixels: Pixels) -> Reason | None:
         return Reason.PHOTOGRAPH
     if lined and _is_sector(_content(sheet.grey)):
         return Reason.TWO_DIMENSIONAL
-    return Reason.M_MODE if lined and _is_layered(sheet, pixels) else None
+    grey = sheet.colour is None or bool(_coloured(sheet.colour)[1].mean() < COLOURED_SHARE)
+    return Reason.M_MODE if lined and grey and _is_layered(sheet, pixels) else None
 
 
 def _shrunk(pixels: Pixels, side: int) -> Pixels:
@@ -268,9 +269,13 @@ def _has_time_ticks(pixels: Pixels, box: Box, sheet: Sheet) -> bool:
 
 
 def _repeats(display: Pixels) -> bool:
-    """Whether the light of several bands of depths repeats itself over time, all after the same columns."""
+    """Whether the light of several bands of depths repeats itself over time, all after the same columns.
+
+    What is there twice may be two pictures side by side.
+    """
     bands = [np.ascontiguousarray(part) for part in np.array_split(display, 12) if part.size]
-    periods = sorted(period for band in bands if (period := repetition_of(band).period_px) is not None)
+    found = [period for band in bands if (period := repetition_of(band).period_px) is not None]
+    periods = sorted(period for period in found if period <= LONGEST_PERIOD * display.shape[1])
     return any(last <= 1.1 * first for first, last in zip(periods, periods[LAYERS - 1 :], strict=False))
 
 
