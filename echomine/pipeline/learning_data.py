@@ -1,7 +1,7 @@
 """What learning sees: reports, images, and the hand-made pairs and views. Never the truth."""
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from echomine.domain.splits import split_of, unit_hash
 from echomine.domain.vocabulary import DopplerMode, Split
 from echomine.learning.display_description import DisplayFeatureConfig
 from echomine.pipeline.displays import gridded_displays
+from echomine.pipeline.exam_match import ExamParagraphs
 from echomine.pipeline.progress import Progress
 
 
@@ -69,12 +70,14 @@ class LearningData:
         images: Of the learning patients.
         pairs: Hand-made or proposed; both ends are above.
         views: Hand-made or proposed; their images are above.
+        exams: Where pairs are proposed, the paragraphs that may speak of each image, by its id; else none.
     """
 
     paragraphs: tuple[Paragraph, ...]
     images: GriddedImages
     pairs: tuple[Pair, ...]
     views: tuple[View, ...]
+    exams: Mapping[str, ExamParagraphs] = field(default_factory=dict)
 
     def without_hands(self) -> "LearningData":
         """The same lab without ``pairs.csv`` and ``views.csv``."""

@@ -15,6 +15,7 @@ from echomine.domain.vocabulary import Assertion
 from echomine.learning.coarse_task import CoarseTarget
 from echomine.learning.display_feature import DisplayFeature, Embedded, TaughtDisplays, learn_displays
 from echomine.learning.transform import Transform, train_transform
+from echomine.pipeline.exam_match import ExamParagraphs, exam_paragraphs
 from echomine.pipeline.labeller import (
     Judgement,
     cast_votes,
@@ -40,6 +41,9 @@ from echomine.retrieval.text_space import TextSpace
 from echomine.retrieval.text_spaces import learn_text_space
 from echomine.retrieval.vote import PairVote
 
+LEAST_OF_A_JUDGE = 0.8
+"""Proposed pairs that are less likely do not judge votes."""
+
 
 def make_text_space(paragraphs: Sequence[Paragraph], settings: Settings, *, seed: int, progress: Progress) -> TextSpace:
     """A text space learnt from the paragraphs of learning patients."""
@@ -63,15 +67,25 @@ def with_weak_labels(data: LearningData) -> LearningData:
     Raises:
         UsageError: If there are no pairs and no exam has both image and report.
     """
-    pairs = data.pairs or propose_pairs(
-        data.images.image_ids, data.images.study_uids, paragraphs_by_study(data.paragraphs)
-    )
+    exams = {} if data.pairs else _exams(data)
+    pairs = data.pairs or propose_pairs(exams)
     if not pairs:
         raise UsageError(
             "nothing links an image to a paragraph: give pairs.csv, or reports whose study_uid is that of an image"
         )
     views = data.views or propose_views(pairs, {one.paragraph_id: one for one in data.paragraphs})
-    return replace(data, pairs=pairs, views=views)
+    return replace(data, pairs=pairs, views=views, exams=exams)
+
+
+def _exams(data: LearningData) -> dict[str, ExamParagraphs]:
+    """The paragraphs that may speak of each image whose exam has a report."""
+    studies, numbers = paragraphs_by_study(data.paragraphs), data.images.numbers
+    seen = {view.image_id: view.valve for view in data.views}
+    return {
+        image: exam_paragraphs(studies[study], None if numbers is None else numbers[row], seen.get(image))
+        for row, (image, study) in enumerate(zip(data.images.image_ids, data.images.study_uids, strict=True))
+        if study in studies
+    }
 
 
 def make_image_feature(
@@ -152,16 +166,26 @@ def settle_weak_pairs(  # noqa: PLR0913 - what a pair is revised by
     seed: int,
     progress: Progress,
 ) -> tuple[Pair, ...]:
-    """Proposed pairs, revised a few times by a transform that is learnt on the pairs so far."""
-    rows = data.images.rows()
-    studies = paragraphs_by_study(data.paragraphs)
-    candidates = {pair.image_id: studies[data.images.study_uids[rows[pair.image_id]]] for pair in data.pairs}
+    """Proposed pairs, revised a few times by transforms that are learnt on the pairs of other patients."""
     pairs = data.pairs
     for _ in range(settings.learning.weak_rounds):
         paired = paired_features(data, pairs, taught, embedded, vectors)
-        places = make_transform(paired, settings, seed=seed, progress=progress).map(paired.features)
-        pairs = revise_pairs(pairs, dict(zip(paired.image_ids, places, strict=True)), candidates, vectors)
+        places = _places_unseen(paired, settings, seed=seed)
+        pairs = revise_pairs(data.exams, dict(zip(paired.image_ids, places, strict=True)), vectors)
     return pairs
+
+
+def _places_unseen(paired: PairedFeatures, settings: Settings, *, seed: int) -> NDArray[np.float32]:
+    """(N, m) places of pairs, each by a transform that did not learn from its patient."""
+    folds = patient_folds(paired.patients, settings.labeller.folds, seed)
+    places = np.zeros_like(paired.targets)
+    for fold in range(int(folds.max()) + 1):
+        seen = paired.rows(folds != fold)
+        transform = train_transform(
+            seen.features, seen.targets, seen.patients, settings.transform, seed=seed, weights=seen.weights
+        )
+        places[folds == fold] = transform.map(paired.features[folds == fold])
+    return places
 
 
 def make_index(
@@ -183,6 +207,8 @@ def make_judgements(
 ) -> dict[Assertion, Judgement]:
     """How far votes can be trusted, from votes on patients that the transform of their fold never saw.
 
+    A vote is judged by the paragraph of its image; proposed pairs judge where they are likely.
+
     Raises:
         UsageError: If the pairs come from fewer than two patients.
     """
@@ -190,10 +216,12 @@ def make_judgements(
     votes: list[PairVote] = []
     right: list[bool] = []
     folds = patient_folds(paired.patients, settings.labeller.folds, seed)
-    hand_made = np.array([name != "" for name in paired.paragraph_ids], dtype=bool)
+    judging = np.array([name != "" for name in paired.paragraph_ids], dtype=bool)
+    sure = judging & (paired.weights >= LEAST_OF_A_JUDGE)
+    judging = sure if sure.any() else judging
     with progress.stage("Calibrating the labeller", int(folds.max()) + 1) as advance:
         for fold in range(int(folds.max()) + 1):
-            seen, unseen = paired.rows(folds != fold), paired.rows((folds == fold) & hand_made)
+            seen, unseen = paired.rows(folds != fold), paired.rows((folds == fold) & judging)
             if not len(unseen.features):
                 continue
             transform = train_transform(

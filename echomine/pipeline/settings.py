@@ -52,7 +52,7 @@ class LearningConfig:
 
     fractions: tuple[float, float, float] = DEFAULT_FRACTIONS
     unlabelled_images: int = 1000
-    weak_rounds: int = 2
+    weak_rounds: int = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

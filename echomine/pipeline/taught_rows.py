@@ -130,7 +130,7 @@ def paired_features(
         features=embedded.features[own],
         valves=embedded.valves[own],
         targets=np.stack([targets[pair.paragraph_id] for pair in pairs]),
-        weights=np.ones(len(pairs), dtype=np.float32),
+        weights=np.array([pair.weight for pair in pairs], dtype=np.float32),
     )
 
 

@@ -1,8 +1,8 @@
 """Pairs and views for a lab that made none: proposed from the report of the same exam.
 
-An exam has several images and its report several valve paragraphs; which belongs to which is not known. The first
-proposal pairs each image with the paragraph of the gravest lesion, because lesions are what displays are kept for;
-each revision gives an image the paragraph of its exam that lies nearest to its place in text space.
+Which paragraph of a report belongs to which image is not known. What is measured on an image proposes one, with a
+probability; a transform learnt on the proposals then has its say, and proposes again. A pair weighs as much as it is
+likely, and only likely ones tell a view.
 """
 
 from collections import defaultdict
@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 
 from echomine.domain.folding import fold_findings
 from echomine.domain.records import Finding, Pair, Paragraph, View
-from echomine.domain.vocabulary import FLOW_DISEASES, Assertion, Disease, FlowKind, Severity, Valve
+from echomine.domain.vocabulary import FLOW_DISEASES, Disease, FlowKind, Severity, Valve
+from echomine.pipeline.exam_match import ExamParagraphs, lesion_grade
+
+NEARNESS = 8.0
+"""Factor of the cosine between an image's place and a paragraph, beside the logarithm of how well it fits."""
+LEAST_OF_A_VIEW = 0.5
 
 
 def paragraphs_by_study(paragraphs: Sequence[Paragraph]) -> dict[str, list[Paragraph]]:
@@ -25,62 +30,48 @@ def paragraphs_by_study(paragraphs: Sequence[Paragraph]) -> dict[str, list[Parag
     return dict(studies)
 
 
-def propose_pairs(
-    image_ids: Sequence[str], study_uids: Sequence[str], studies: Mapping[str, Sequence[Paragraph]]
-) -> tuple[Pair, ...]:
-    """A first pair for every image whose exam has a report; none for the others."""
-    return tuple(
-        Pair(image_id=image, paragraph_id=max(studies[study], key=_gravity).paragraph_id, weight=0.5)
-        for image, study in zip(image_ids, study_uids, strict=True)
-        if study in studies
-    )
+def propose_pairs(exams: Mapping[str, ExamParagraphs]) -> tuple[Pair, ...]:
+    """A first pair for every image, by its id, whose exam has a report."""
+    return tuple(_pair(image, exam, None) for image, exam in exams.items())
 
 
 def revise_pairs(
-    pairs: Sequence[Pair],
+    exams: Mapping[str, ExamParagraphs],
     places: Mapping[str, NDArray[np.float32]],
-    candidates: Mapping[str, Sequence[Paragraph]],
     vectors: Mapping[str, NDArray[np.float32]],
 ) -> tuple[Pair, ...]:
-    """The pairs with each image given the nearest paragraph of its exam.
+    """The pairs anew, now that each image has a place in text space.
 
     Args:
-        pairs: The pairs so far.
+        exams: Paragraphs that may speak of each image.
         places: (m,) place of each image.
-        candidates: Paragraphs of each image's exam.
         vectors: (m,) vector of each paragraph.
     """
 
-    def nearest(pair: Pair) -> Pair:
-        place = places[pair.image_id]
-        best = max(candidates[pair.image_id], key=lambda one: float(vectors[one.paragraph_id] @ place))
-        return Pair(image_id=pair.image_id, paragraph_id=best.paragraph_id, weight=pair.weight)
+    def near(image: str, exam: ExamParagraphs) -> NDArray[np.float64]:
+        return np.array([NEARNESS * float(vectors[one.paragraph_id] @ places[image]) for one in exam.paragraphs])
 
-    return tuple(nearest(pair) for pair in pairs)
+    return tuple(_pair(image, exam, near(image, exam)) for image, exam in exams.items())
+
+
+def _pair(image: str, exam: ExamParagraphs, near: NDArray[np.float64] | None) -> Pair:
+    paragraph, probability = exam.likeliest(near)
+    return Pair(image_id=image, paragraph_id=paragraph.paragraph_id, weight=probability)
 
 
 def propose_views(pairs: Sequence[Pair], paragraphs: Mapping[str, Paragraph]) -> tuple[View, ...]:
-    """The view that each paired paragraph speaks of: its gravest valve, with the flows it names there."""
+    """The view that each likely pair's paragraph speaks of: its gravest valve, with the flows it names there."""
     views = []
     for pair in pairs:
         folded = fold_findings(paragraphs[pair.paragraph_id].findings)
-        if folded:
-            gravest = max(folded, key=_weight)
-            views.append(View(image_id=pair.image_id, valve=gravest.valve, flow=_flow(folded, gravest.valve)))
+        if folded and pair.weight >= LEAST_OF_A_VIEW:
+            worst = max(folded, key=lesion_grade)
+            views.append(View(image_id=pair.image_id, valve=worst.valve, flow=_flow(folded, worst.valve)))
     return tuple(views)
 
 
-def _gravity(paragraph: Paragraph) -> tuple[int, str]:
-    return max(map(_weight, paragraph.findings)), paragraph.paragraph_id
-
-
-def _weight(finding: Finding) -> int:
-    diseased = finding.assertion is Assertion.PRESENT and finding.disease in FLOW_DISEASES
-    return int(finding.severity.high) if diseased else 0
-
-
 def _flow(findings: Sequence[Finding], valve: Valve) -> FlowKind:
-    there = {one.disease for one in findings if one.valve is valve and _weight(one) >= Severity.MILD}
+    there = {one.disease for one in findings if one.valve is valve and lesion_grade(one) >= Severity.MILD}
     if there == set(FLOW_DISEASES):
         return FlowKind.MIXED
     if Disease.STENOSIS in there:
