@@ -167,11 +167,13 @@ def settle_weak_pairs(  # noqa: PLR0913 - what a pair is revised by
     progress: Progress,
 ) -> tuple[Pair, ...]:
     """Proposed pairs, revised a few times by transforms that are learnt on the pairs of other patients."""
-    pairs = data.pairs
-    for _ in range(settings.learning.weak_rounds):
-        paired = paired_features(data, pairs, taught, embedded, vectors)
-        places = _places_unseen(paired, settings, seed=seed)
-        pairs = revise_pairs(data.exams, dict(zip(paired.image_ids, places, strict=True)), vectors)
+    pairs, rounds = data.pairs, settings.learning.weak_rounds
+    with progress.stage("Pairing images with paragraphs", rounds) as advance:
+        for _ in range(rounds):
+            paired = paired_features(data, pairs, taught, embedded, vectors)
+            places = _places_unseen(paired, settings, seed=seed)
+            pairs = revise_pairs(data.exams, dict(zip(paired.image_ids, places, strict=True)), vectors)
+            advance(1)
     return pairs
 
 
