@@ -43,8 +43,9 @@ def find_time_scale(sheet: Sheet, marks: Marks, box: Box, reader: TextReader) ->
 
     Long ticks among ten or five short ones mark seconds on the screens of all makers we know. Ticks of one length, and
     other divisions, are taken for seconds only when the heart rate on the screen and the period of the flow agree.
-    Where long ticks may be lost or mark half seconds, the same must agree; where the beats come at an unusual rate by
-    sure ticks, a printed rate that differs is told.
+    Where long ticks may be lost or mark half seconds, the same must agree. A flow that repeats itself after a half or a
+    third of its period too, if less, may have beats that take turns: it tells no time. Where the beats come at an
+    unusual rate by sure ticks, a printed rate that differs is told.
     """
     comb = best_comb(sheet, box)
     seconds = seconds_of(comb) if comb else Seconds(1, sure=False)
@@ -56,7 +57,8 @@ def find_time_scale(sheet: Sheet, marks: Marks, box: Box, reader: TextReader) ->
         return TimeScale(
             s_per_px=scale, source=TimeSource.TICKS, box=comb.box, problems=(_DOUBTFUL,) if doubted else ()
         )
-    rate = printed_rate_bpm(sheet, marks, box, reader) if period else None
+    clear = period is not None and not any(repetition.holds_at(period / beats) for beats in (2, 3))
+    rate = printed_rate_bpm(sheet, marks, box, reader) if clear else None
     if rate is None or period is None:
         return TimeScale(box=comb.box if comb else None, problems=(_UNKNOWN,))
     return _by_beat(comb, 60 / (rate * period))

@@ -22,14 +22,15 @@ class Printed:
         return [ReadText(self.text, 1.0) for _ in crops]
 
 
-def scale_of(lengths, step_px, *, beat_px=None, rate="", level=255, dim=None):
+def scale_of(lengths, step_px, *, beat_px=None, rate="", level=255, dim=None, every_second=90):
     """The time scale of a display with ticks of those lengths below it, bars for beats, and a heart rate printed."""
     grey = np.zeros((440, 900), dtype=np.uint8)
     for place, length in enumerate(lengths):
         light = level if dim is None or place % 2 == 0 else dim
         grey[402 : 402 + length, 60 + place * step_px : 62 + place * step_px] = light
-    for start in range(70, 840, beat_px or 1000):
-        grey[250:350, start : start + beat_px // 3 if beat_px else start] = 90
+    for number, start in enumerate(range(70, 840, beat_px or 1000)):
+        light = every_second if number % 2 else 90
+        grey[250:350, start : start + beat_px // 3 if beat_px else start] = light
     box = (700, 425, 760, 436)
     words = (Word(box, box),) if rate else ()
     return find_time_scale(Sheet(grey, 1.0), Marks(words, Strokes(NONE, NONE)), BOX, Printed(rate))
@@ -59,6 +60,12 @@ def test_the_heart_rate_tells_fifths_from_tenths(rate, ticks):
     found = scale_of(LOST, 56, beat_px=224, rate=rate)  # a beat of 4 ticks: .8 s or .4 s
     assert found.s_per_px == pytest.approx(1 / (ticks * 56), rel=0.01)
     assert {problem.code for problem in found.problems} == {AxisProblemCode.TIME_ASSUMED}
+
+
+@pytest.mark.parametrize(("every_second", "known"), [(90, True), (40, False)])
+def test_beats_that_take_turns_tell_no_time(every_second, known):
+    found = scale_of([], 56, beat_px=90, rate="75bpm", every_second=every_second)
+    assert found.s_per_px == (pytest.approx(0.8 / 90, rel=0.02) if known else None)
 
 
 def test_long_ticks_at_half_seconds_are_not_taken_for_seconds():
