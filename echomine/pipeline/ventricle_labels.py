@@ -18,7 +18,8 @@ STRUCTURE, DISEASE = "left_ventricle", "reduced_ejection_fraction"
 """What stands in the columns of valve and disease."""
 TABLE = EfTableName.ASE2015
 EF_DEVIATION = {"mr": 4.2, "echo": 11.6}
-"""Standard deviation of measured minus traced ejection fraction, in points, on patients left out (docs/figures.md)."""
+"""Standard deviation of measured minus traced ejection fraction, in points, on patients left out: of the worse of two
+trainings (docs/figures.md)."""
 MASK_DEVIATION = 5.0
 """The same between two tracings of one exam; an assumption."""
 DOUBTFUL_FLAGS = frozenset({"same_instant", "instants_swapped", "absent_lv", "invented_mask"})
