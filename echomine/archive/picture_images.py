@@ -15,6 +15,8 @@ from echomine.doppler.picture_kind import other_picture
 from echomine.doppler.region import SMALLEST_SIDE_PX
 
 PNG_MAGIC, JPEG_MAGIC = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+LIKE_TURNED = (Reason.M_MODE, Reason.TWO_DIMENSIONAL)
+"""What the beats of a spectrum look like on their side: layers above each other, or a fan."""
 
 
 def is_picture(data: bytes) -> bool:
@@ -57,10 +59,13 @@ def check_may_be_spectral(pixels: Pixels, reader: TextReader) -> None:
     Raises:
         ItemError: With what it is.
     """
-    if other := other_picture(pixels):
+    other = other_picture(pixels)
+    if other and other.reason not in LIKE_TURNED:
         raise ItemError(other.reason, f"{other.message}; only spectral Doppler is mined")
     if is_turned(pixels, reader):
         raise ItemError(Reason.ROTATED, "its velocity axis stands on its side or on its head; turn the picture upright")
+    if other:
+        raise ItemError(other.reason, f"{other.message}; only spectral Doppler is mined")
 
 
 def _notes(axis: AxisReading) -> tuple[str, ...]:

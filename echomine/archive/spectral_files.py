@@ -21,7 +21,7 @@ from echomine.archive.text_masking import without_text
 from echomine.archive.text_recognition import default_text_reader
 from echomine.domain.errors import ItemError, Reason
 from echomine.domain.records import ImageRecord
-from echomine.doppler.axis import AxisProblem, AxisReading, TextReader, disagreement
+from echomine.doppler.axis import AxisProblem, AxisProblemCode, AxisReading, TextReader, disagreement
 from echomine.doppler.axis_reading import read_axis
 from echomine.doppler.display import Pixels, SpectralDisplay, brightness
 from echomine.doppler.region import Box, blank_outside, has_frequency_scale, mode_of
@@ -186,7 +186,8 @@ def _with_axis(image: SourceImage, reader: TextReader) -> SourceImage:
     if image.calibration is not None:
         return image
     if image.region is not None and has_frequency_scale(image.region):
-        return replace(image, notes=(*image.notes, "uncalibrated"))
+        problem = AxisProblem(AxisProblemCode.FREQUENCY_SCALE, "its scale counts Hz, not velocities: uncalibrated")
+        return replace(image, axis=AxisReading(problems=(problem,)), notes=(*image.notes, "uncalibrated"))
     frame = image.cut((0, 0, image.columns, image.rows))
     axis = read_axis(frame, reader)
     if axis.box is None and image.region is None:
@@ -253,7 +254,11 @@ def read_bounded(path: Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> bytes:
                 )
             data = stream.read(status.st_size + 1)
     except FileNotFoundError as error:
-        raise ItemError(Reason.SOURCE_MISSING, "it is no longer there; mount or ingest its source again") from error
+        raise ItemError(
+            Reason.SOURCE_MISSING, "there is no such file; if there was, mount or ingest its source again"
+        ) from error
+    except IsADirectoryError as error:
+        raise ItemError(Reason.UNREADABLE, "it is a directory; name a file in it") from error
     except (OSError, ValueError) as error:
         raise ItemError(Reason.UNREADABLE, f"it cannot be opened ({type(error).__name__}); check its rights") from error
     if len(data) > status.st_size:

@@ -66,7 +66,7 @@ def plain(answer: Answer) -> object:
 
 def test_the_answers_are_those_of_this_process(files: list[ImageFile], pool: ReadingPool) -> None:
     here = [plain(read_on_grid(one, GRID)) for one in files]
-    assert here[-1] == (Reason.SOURCE_MISSING, "it is no longer there; mount or ingest its source again")
+    assert here[-1] == (Reason.SOURCE_MISSING, "there is no such file; if there was, mount or ingest its source again")
     questions = [pool.submit(files, WORK), pool.submit(files[::-1], WORK), pool.submit([], WORK)]
     there, backwards, nothing = (one.result(60) for one in questions)
     assert list(map(plain, there)) == here

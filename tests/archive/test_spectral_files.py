@@ -452,3 +452,9 @@ def test_real_strips_without_a_readable_axis_go_in_uncalibrated(real_data):
         read = read_spectral_file(path)
         assert read.display.calibration is None
         assert min(read.display.pixels.shape[:2]) > 400
+
+
+def test_a_directory_is_said_to_be_one(tmp_path):
+    with pytest.raises(ItemError, match="directory") as caught:
+        read_spectral_file(tmp_path)
+    assert caught.value.reason is Reason.UNREADABLE

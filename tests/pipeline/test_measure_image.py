@@ -97,3 +97,9 @@ def test_a_file_that_is_no_image_has_a_reason(tmp_path: Path) -> None:
 
 def test_numbers_have_the_same_digits_in_table_and_picture() -> None:
     assert [shown_number(value) for value in (None, 2.3456, 21.987, 123.4)] == ["", "2.35", "22", "123"]
+
+
+def test_a_region_in_hertz_is_said_to_be_one():
+    document = measure_image(SAMPLES / "special" / "frequency_scale.dcm").document()
+    assert {problem["code"] for problem in document["problems"]} == {"frequency_scale"}
+    assert document["vmax_mps"] is None
