@@ -8,7 +8,7 @@ import pytest
 
 from echomine.archive import workspace as workspace_module
 from echomine.archive.workspace import Workspace
-from echomine.domain.errors import WorkspaceError
+from echomine.domain.errors import ConfigurationError, WorkspaceError
 
 
 def test_it_is_made_once_and_opened_again(tmp_path):
@@ -86,8 +86,7 @@ def test_a_file_in_the_way_is_one_sentence(tmp_path):
         Workspace.open(tmp_path / "w", create=True)
 
 
-def test_other_databases_are_refused(tmp_path):
-    with pytest.raises(WorkspaceError):
-        Workspace.open(tmp_path / "w", create=True, database_url="mysql://localhost/x")
-    with pytest.raises(WorkspaceError):
-        Workspace.open(tmp_path / "w", create=True, database_url="no url")
+@pytest.mark.parametrize("url", ["mysql://localhost/x", "no url"])
+def test_other_databases_are_wrong_settings(tmp_path, url):
+    with pytest.raises(ConfigurationError, match="SQLite or PostgreSQL|URL"):
+        Workspace.open(tmp_path / "w", create=True, database_url=url)
