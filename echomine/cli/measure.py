@@ -15,7 +15,7 @@ def measure(
     image: Annotated[Path, typer.Argument(help="DICOM file or picture of a spectral Doppler display.")],
     valve: Annotated[Valve | None, typer.Option(help="The valve, where you know it.")] = None,
     picture: Annotated[Path | None, typer.Option(help="Write the measured display to this PNG.")] = None,
-    check_axis: Annotated[bool, typer.Option(help="Compare the scale that a DICOM file states with its axis.")] = False,
+    check_axis: Annotated[bool, typer.Option(help="Compare the scale that a DICOM file states with its axis.")] = True,
     _workspace: UnusedWorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -156,13 +156,17 @@ def disagreement(stated: Calibration, stated_box: Box, reading: AxisReading) -> 
     if reading.mps_per_px is None or reading.baseline_row is None:
         return None
     ratio = reading.mps_per_px / stated.mps_per_px
+    if reading.has(AxisProblemCode.SIGN_ASSUMED):
+        ratio = abs(ratio)  # the axis does not say which way velocities point
     rows = abs(reading.baseline_row - stated_box[1] - stated.baseline_y)
     if abs(ratio - 1) <= LARGEST_DISAGREEMENT and rows <= 1 + LARGEST_DISAGREEMENT * (stated_box[3] - stated_box[1]):
         return None
-    by_file, by_axis = 1 / stated.mps_per_px, 1 / reading.mps_per_px
+    by_file, by_axis = abs(1 / stated.mps_per_px), abs(1 / reading.mps_per_px)
+    turned = ", and positive velocities point the other way" if ratio < 0 else ""
     return AxisProblem(
         AxisProblemCode.DICOM_DISAGREES,
-        f"the file states {by_file:.1f} rows for 1 m/s, the axis shows {by_axis:.1f}; zero lies {rows:.0f} rows apart",
+        f"the file states {by_file:.1f} rows for 1 m/s, the axis shows {by_axis:.1f}; "
+        f"zero lies {rows:.0f} rows apart{turned}",
     )
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from echomine.archive.text_recognition import OnnxTextReader
 from echomine.domain.records import Calibration
-from echomine.doppler.axis import AxisProblemCode, AxisReading, AxisSide, TimeSource, disagreement
+from echomine.doppler.axis import AxisProblem, AxisProblemCode, AxisReading, AxisSide, TimeSource, disagreement
 from echomine.doppler.axis_reading import read_axis
 from echomine.synthetic.screenshot_styles import ScreenshotStyle, Signs, UnitPlace, Zero
 from echomine.synthetic.screenshots import draw_screenshot
@@ -162,6 +162,12 @@ def test_the_scale_of_a_file_and_that_of_its_axis_are_compared(reader):
     moved = disagreement(replace(stated, baseline_y=zero + 40), shot.box, reading)
     assert "zero lies 39 rows apart" in moved.message or "zero lies 40 rows apart" in moved.message
     assert disagreement(stated, shot.box, AxisReading()) is None
+    upward = replace(stated, mps_per_px=-stated.mps_per_px)
+    turned = disagreement(upward, shot.box, replace(reading, problems=()))
+    assert turned is not None
+    assert "the other way" in turned.message
+    assumed = AxisProblem(AxisProblemCode.SIGN_ASSUMED, "no sign was read")
+    assert disagreement(upward, shot.box, replace(reading, problems=(assumed,))) is None
 
 
 @pytest.mark.real
