@@ -2,11 +2,13 @@
 
 import csv
 import hashlib
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from echomine.domain.errors import UsageError
+from echomine.archive.text_decoding import decode_text
+from echomine.domain.errors import ItemError, UsageError
 
 COLUMNS = ("kind", "study_uid", "patient", "files", "masks")
 KINDS = ("mr", "echo", "calcium")
@@ -25,6 +27,7 @@ class ListedScan:
             the two-chamber one; or pictures, end diastole and end systole of each view. Calcium: a folder of slices or
             a volume.
         masks: To be measured instead of the networks' own.
+        problem: What the row lacks, one sentence; ``""`` when it can be used.
     """
 
     line: int
@@ -33,22 +36,25 @@ class ListedScan:
     patient: str
     files: tuple[Path, ...]
     masks: tuple[Path, ...] = ()
+    problem: str = ""
 
 
 def read_scan_list(path: Path) -> tuple[ListedScan, ...]:
-    """The rows of a list; paths are relative to its folder.
+    """The rows of a list, also those that name no file or an unknown kind; paths are relative to its folder.
 
     Raises:
-        UsageError: If the file is not there or a column is missing or a row names no file or an unknown kind.
+        UsageError: If the file is not there, is no table, or a column is missing.
     """
     if not path.is_file():
         raise UsageError(f"there is no list of scans {path}")
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream)
+    try:
+        reader = csv.DictReader(io.StringIO(decode_text(path.read_bytes()).text, newline=""))
         missing = [name for name in ("kind", "files") if name not in (reader.fieldnames or ())]
         if missing:
             raise UsageError(f"{path.name} needs the columns {', '.join(COLUMNS)}; missing are {', '.join(missing)}")
-        return tuple(_row(number, row, path) for number, row in enumerate(reader, start=2))
+        return tuple(_row(reader.line_num, row, path) for row in reader)
+    except (ItemError, csv.Error, OSError) as error:
+        raise UsageError(f"{path.name} is no list of scans: {error}") from error
 
 
 def scan_digest(scan: ListedScan) -> str:
@@ -70,8 +76,7 @@ def _all_files(paths: Sequence[Path]) -> Iterator[Path]:
 def _row(number: int, row: dict[str, str | None], path: Path) -> ListedScan:
     kind = (row.get("kind") or "").strip().lower()
     files = _paths(row.get("files"), path.parent)
-    if kind not in KINDS or not files:
-        raise UsageError(f"line {number} of {path.name} needs a kind of {', '.join(KINDS)} and one or more files")
+    usable = kind in KINDS and bool(files)
     return ListedScan(
         line=number,
         kind=kind,
@@ -79,6 +84,7 @@ def _row(number: int, row: dict[str, str | None], path: Path) -> ListedScan:
         patient=(row.get("patient") or "").strip(),
         files=files,
         masks=_paths(row.get("masks"), path.parent),
+        problem="" if usable else f"a row needs a kind of {', '.join(KINDS)}, and one or more files",
     )
 
 

@@ -58,6 +58,10 @@ def quantify_archive(workspace: Workspace, scans: Path, *, progress: Progress = 
     with progress.stage("heart scans", len(listed)) as advance:
         for scan in listed:
             advance(1)
+            if scan.problem:
+                counts["quarantined"] += 1
+                problems.append((scan.line, Reason.BAD_ROW.value, scan.problem))
+                continue
             try:
                 key = (scan_digest(scan), _model(workspace, scan))
             except (OSError, ArtifactError) as error:  # without its bytes and model a scan has no name in the catalog

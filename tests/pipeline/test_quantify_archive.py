@@ -1,3 +1,4 @@
+import csv
 import json
 
 import nibabel
@@ -166,9 +167,29 @@ def test_lists_are_checked(tmp_path):
     path.write_text("kind,study_uid\nmr,1\n")
     with pytest.raises(UsageError, match="missing are files"):
         read_scan_list(path)
-    path.write_text("kind,files\nxray,a.nii\n")
-    with pytest.raises(UsageError, match="line 2"):
+    path.write_bytes(bytes(range(256)) * 9)
+    with pytest.raises(UsageError, match="no list of scans: it is no text"):
         read_scan_list(path)
+    longest = csv.field_size_limit(1000)
+    try:
+        path.write_text("kind,files\nmr," + "a" * 1001)
+        with pytest.raises(UsageError, match="no list of scans: field larger"):
+            read_scan_list(path)
+    finally:
+        csv.field_size_limit(longest)
+    path.write_bytes("kind,files,patient\n\nmr,a.nii,M\u00fcller\n".encode("latin-1"))
+    (scan,) = read_scan_list(path)
+    assert (scan.line, scan.patient, scan.problem) == (3, "M\u00fcller", "")
+
+
+def test_a_row_that_names_no_scan_stops_no_other(archive):
+    workspace, scans = archive
+    scans.write_text(
+        "kind,files,masks\nxray,a.nii,\nmr,,\n\nmr,ed.nii.gz;es.nii.gz,ed_mask.nii.gz;es_mask.nii.gz\necho\n"
+    )
+    result = quantify_archive(workspace, scans)
+    assert result.counts == {"measured": 1, "quarantined": 3, "already_done": 0, "conflicts": 0}
+    assert [(line, reason) for line, reason, _ in result.problems] == [(at, "bad_row") for at in (2, 3, 6)]
 
 
 def test_digest_is_of_content(archive):
