@@ -12,6 +12,7 @@ from echomine.archive.volume_geometry import stack_placement
 from echomine.archive.workspace import Workspace
 from echomine.cardiac.shape_coder import shape_files
 from echomine.cardiac.short_axis_anatomy import short_axis_violations
+from echomine.domain.errors import UsageError
 from echomine.domain.structures import ShortAxis
 from echomine.pipeline.cardiac_models import HEART_SHAPES
 from echomine.pipeline.given_masks import check_classes
@@ -60,7 +61,7 @@ def train_shapes(request: ShapeRequest, workspace: Path, *, seed: int, progress:
 
     Raises:
         ItemError: If a mask cannot be used.
-        UsageError: If there are fewer than two masks.
+        UsageError: If the folder holds no masks, or there are fewer than two hearts and masks.
     """
     from echomine.learning.mask_vae import MaskVaeTraining, train_mask_vae
 
@@ -98,8 +99,11 @@ def _parametric(count: int, rng: np.random.Generator) -> list[NDArray[np.uint8]]
 
 def _traced(folder: Path) -> list[NDArray[np.uint8]]:
     """The valid slices of a folder of masks."""
+    paths = sorted(folder.glob("*_gt.nii*"))
+    if not paths:
+        raise UsageError(f"{folder} holds no NAME_gt.nii.gz to learn shapes from")
     found: list[NDArray[np.uint8]] = []
-    for path in sorted(folder.glob("*_gt.nii*")):
+    for path in paths:
         image = read_nifti(path, dimensions=(3,))
         placement = stack_placement(image.affine, image.spacing_mm)
         volume = placement.canonical(image.values)

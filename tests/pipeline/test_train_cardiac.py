@@ -97,6 +97,9 @@ def test_training_data_is_checked(volumes, tmp_path):
         train_slices(SliceTrainingRequest(kind=CINE_MR, data=volumes, folds=3), tmp_path, seed=0)
     with pytest.raises(UsageError, match="holds no NAME_gt"):
         train_slices(SliceTrainingRequest(kind=APICAL_ECHO, data=tmp_path, folds=2), tmp_path, seed=0)
+    for folder in (tmp_path, tmp_path / "mistyped"):
+        with pytest.raises(UsageError, match="holds no NAME_gt.nii.gz to learn shapes from"):
+            train_shapes(ShapeRequest(data=folder, hearts=4, epochs=1), tmp_path / "w", seed=0)
 
 
 def test_what_is_asked_goes_before_the_usual_settings_of_a_kind(tmp_path):
