@@ -50,7 +50,7 @@ FLAG_SENTENCES: dict[Flag, str] = {
     Flag.CUT_AT_BORDER: "the ventricle reaches the border of the image, so volumes are too small",
     Flag.SEVERAL_PIECES: "the ventricle is in several pieces; the largest was measured",
     Flag.FORESHORTENED: "the two views differ by more than 10 % in length: one may be foreshortened",
-    Flag.SINGLE_PLANE: "one view only: the ventricle is taken as round about its axis",
+    Flag.SINGLE_PLANE: "one view measured: the ventricle is taken as round about its axis",
     Flag.INVALID_ANATOMY: "the mask has violations of anatomy",
     Flag.INVENTED_MASK: "a mask or a slice could not be mended: a round ventricle in its place, or none, was measured",
     Flag.CONTRAST: "the blood is as dense as with contrast medium: no calcium score holds",
@@ -205,7 +205,7 @@ def _flags(
     found = [flag for flag in _ABSENT if flag in of_either]
     if np.array_equal(diastole, systole):
         found.append(Flag.SAME_INSTANT)
-    if (es[ShortAxis.LV] or 0.0) > (ed[ShortAxis.LV] or 0.0):
+    if Flag.ABSENT_LV not in found and (es[ShortAxis.LV] or 0.0) > (ed[ShortAxis.LV] or 0.0):
         found.append(Flag.INSTANTS_SWAPPED)
     return (*found, *((Flag.CUT_AT_BORDER,) if Flag.CUT_AT_BORDER in of_either else ()))
 

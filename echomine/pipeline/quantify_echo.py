@@ -213,7 +213,7 @@ def _remedies(seen: Sequence[SeenView]) -> dict[str, Remedy]:
 
 def _flags(seen: Sequence[SeenView]) -> tuple[Flag, ...]:
     four = seen[0].pair
-    flags: list[Flag] = [] if len(seen) == 2 else [Flag.SINGLE_PLANE]
+    flags: list[Flag] = [] if "biplane" in _volumes(seen) else [Flag.SINGLE_PLANE]
     for view in seen:
         pair = view.pair
         flags += [Flag.ABSENT_LV for one in pair if one.profile is None]
@@ -228,8 +228,10 @@ def _flags(seen: Sequence[SeenView]) -> tuple[Flag, ...]:
         flags += [
             Flag.FORESHORTENED for a, b in pairs if a.profile and b.profile and is_foreshortened(a.profile, b.profile)
         ]
-    ed, es = (single_plane_discs_ml(one.profile) if one.profile else 0.0 for one in four)
-    return unique_flags([*flags, *((Flag.INSTANTS_SWAPPED,) if es > ed else ())])
+    ed, es = (single_plane_discs_ml(one.profile) if one.profile else None for one in four)
+    if ed is not None and es is not None and es > ed:
+        flags.append(Flag.INSTANTS_SWAPPED)
+    return unique_flags(flags)
 
 
 def _written(seen: Sequence[SeenView], curves: Sequence[Curve], out: Path) -> dict[str, str]:

@@ -95,6 +95,8 @@ def test_same_and_swapped_instants_are_flagged():
     swapped = cine_volumes(systole, diastole, (10, 1, 1))
     assert swapped.flags == (Flag.INSTANTS_SWAPPED,)
     assert swapped.lv_ef_pct < 0
+    nothing = np.zeros_like(diastole)
+    assert Flag.INSTANTS_SWAPPED not in cine_volumes(nothing, systole, (10, 1, 1)).flags
 
 
 def test_ventricle_at_the_border_is_flagged():

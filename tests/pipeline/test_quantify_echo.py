@@ -58,6 +58,7 @@ def test_a_second_view_of_one_instant_does_not_stand_for_the_others_systole(echo
     four = EchoView(images=(echo_files["a4c"],), masks=(echo_files["a4c_mask"],))
     both, one = (quantify_echo(EchoRequest(four_chamber=four, two_chamber=other)) for other in (two, None))
     assert both.value("lv_ef") == one.value("lv_ef") == pytest.approx(100 * (1 - 74 * 16**2 / (86 * 22**2)), abs=0.9)
+    assert Flag.SINGLE_PLANE in both.flags
 
 
 @pytest.mark.parametrize(("remedy", "is_flagged"), [("repaired", False), ("replaced", True), ("emptied", True)])
@@ -119,6 +120,16 @@ def test_one_picture_has_a_volume_and_a_length_and_no_systole(tmp_path):
     assert result.value("lv_length_ed") == pytest.approx(86, abs=1)
     assert [result.value(name) for name in ("lv_esv", "lv_ef", "lv_length_es")] == [None] * 3
     assert Flag.SAME_INSTANT in result.flags
+
+
+def test_a_diastole_without_ventricle_is_no_swap_of_instants(tmp_path):
+    affine = np.diag([-0.4, -0.4, 1, 1])
+    mask, picture = apical_picture(86, 44)
+    image = save(tmp_path / "picture.nii.gz", picture, None, affine)
+    masks = [save(tmp_path / f"{at}.nii.gz", values, None, affine) for at, values in enumerate((0 * mask, mask))]
+    result = quantify_echo(EchoRequest(four_chamber=EchoView(images=(image, image), masks=tuple(masks))))
+    assert Flag.ABSENT_LV in result.flags
+    assert Flag.INSTANTS_SWAPPED not in result.flags
 
 
 def test_two_clips_are_no_pair_of_instants(echo_files):
