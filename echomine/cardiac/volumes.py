@@ -38,6 +38,7 @@ class Flag(StrEnum):
     METAL = "metal"
     THICK_SLICES = "thick_slices"
     SYNTHETIC_TRAINING = "synthetic_training"
+    SYNTHETIC_MOTION = "synthetic_motion"
 
 
 FLAG_SENTENCES: dict[Flag, str] = {
@@ -57,6 +58,7 @@ FLAG_SENTENCES: dict[Flag, str] = {
     Flag.METAL: "metal in the field: streaks may count as calcium",
     Flag.THICK_SLICES: "slices thicker than 3 mm: small calcifications are missed",
     Flag.SYNTHETIC_TRAINING: "networks learnt from synthetic images: how well they read patients is not known",
+    Flag.SYNTHETIC_MOTION: "networks learnt from clips made between two real pictures: recorded ones may be read worse",
 }
 
 

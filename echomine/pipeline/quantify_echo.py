@@ -90,7 +90,7 @@ def quantify_echo(request: EchoRequest) -> CardiacResult:
     if left:
         flags = (*flags, Flag.INVALID_ANATOMY)
     if ensemble is not None and ensemble.sees_clips:
-        flags = (*flags, Flag.SYNTHETIC_TRAINING)
+        flags = (*flags, Flag.SYNTHETIC_MOTION)
     notes: tuple[str, ...] = ()
     if ensemble is not None and request.two_chamber is not None and not request.two_chamber.masks:
         notes = ("the networks learnt from four-chamber views; the two-chamber mask deserves a look",)

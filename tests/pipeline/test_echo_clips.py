@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import nibabel
 import numpy as np
@@ -7,11 +8,13 @@ import torch
 
 from echomine.archive.workspace import Workspace
 from echomine.cardiac.ensemble import ensemble_files
+from echomine.cardiac.volumes import Flag
 from echomine.domain.errors import UsageError
 from echomine.models.segmentation.cine_preparation import CinePreparation
 from echomine.models.segmentation.clip_unet import ClipUNet
 from echomine.models.segmentation.isensee import IsenseeConfig, IsenseeUNet
 from echomine.pipeline.cardiac_models import APICAL_CLIPS, APICAL_ECHO, load_echo_ensemble
+from echomine.pipeline.echo_frames import seen_view
 from echomine.pipeline.quantify_echo import EchoRequest, EchoView, quantify_echo
 from echomine.pipeline.train_clips import ClipTrainingRequest, train_clips
 from echomine.pipeline.train_slices import SliceTrainingRequest, train_slices
@@ -78,11 +81,28 @@ def test_curves_of_a_clip_are_told_and_drawn(tmp_path):
     assert (tmp_path / "out" / "curve.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_clip_networks_are_not_for_pictures(tmp_path):
+def _untrained(workspace):
     torch.manual_seed(0)
     network = ClipUNet.from_frames(IsenseeUNet(IsenseeConfig(base=2))).eval()
     files = ensemble_files([network], CinePreparation(), mirrors=False)
-    written = Workspace.artifacts_of(tmp_path).write(APICAL_CLIPS, files, config={})
+    return Workspace.artifacts_of(workspace).write(APICAL_CLIPS, files, config={})
+
+
+def test_what_clip_networks_learnt_from_is_told_as_it_is(tmp_path, monkeypatch):
+    """From patients' pictures, with made frames between; what the untrained network sees is replaced by a mask."""
+    _untrained(tmp_path)
+    masks = np.stack([_ventricle(scale) for scale in (1.0, 0.75)])
+    image, mask = _saved(tmp_path / "a.nii.gz", masks * 50.0), _saved(tmp_path / "a_mask.nii.gz", masks)
+    monkeypatch.setattr(
+        "echomine.pipeline.quantify_echo.seen_view", lambda view, _: seen_view(replace(view, masks=(mask,)), None)
+    )
+    result = quantify_echo(EchoRequest(four_chamber=EchoView(images=(image,)), workspace=tmp_path))
+    assert Flag.SYNTHETIC_MOTION in result.flags
+    assert Flag.SYNTHETIC_TRAINING not in result.flags
+
+
+def test_clip_networks_are_not_for_pictures(tmp_path):
+    written = _untrained(tmp_path)
     image = _saved(tmp_path / "a.nii.gz", _ventricle(1.0) * 50.0)
     request = EchoRequest(four_chamber=EchoView(images=(image,)), workspace=tmp_path, generation=written.generation_id)
     with pytest.raises(UsageError, match="reads clips, and these are pictures"):
