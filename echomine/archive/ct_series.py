@@ -58,8 +58,16 @@ def read_ct_series(folder: Path, limits: ReadLimits | None = None) -> CtSeries:
     if len(files) > LARGEST_SLICES:
         raise ItemError(Reason.TOO_LARGE, f"the folder holds {len(files)} files, at most {LARGEST_SLICES} are read")
     with QUIET:
-        headers = [header for path in files if (header := _header(path, limits or ReadLimits())) is not None]
+        headers = [header for path in files if (header := _named_header(path, limits or ReadLimits())) is not None]
         return _assembled(headers, limits or ReadLimits())
+
+
+def _named_header(path: Path, limits: ReadLimits) -> Dataset | None:
+    """What is wrong with one of hundreds of files is said with its name."""
+    try:
+        return _header(path, limits)
+    except ItemError as error:
+        raise ItemError(error.reason, f"{path.name} cannot be used: {error}") from error
 
 
 def _header(path: Path, limits: ReadLimits) -> Dataset | None:

@@ -115,6 +115,15 @@ def test_a_missing_slice_is_noticed(write_series):
         read_ct_series(folder)
 
 
+def test_the_slice_that_is_cut_off_is_named(write_series):
+    folder, _ = write_series()
+    cut = folder / "003.dcm"
+    cut.write_bytes(cut.read_bytes()[:-40])
+    with pytest.raises(ItemError, match="003.dcm cannot be used: .*cut off") as caught:
+        read_ct_series(folder)
+    assert caught.value.reason is Reason.TRUNCATED
+
+
 def test_too_few_slices_and_no_folder(write_series, tmp_path):
     with pytest.raises(ItemError, match="3 or more slices"):
         read_ct_series(write_series(2)[0])
