@@ -1,34 +1,19 @@
 """How sources stand to each other: distances in grades, evidence on every label, and exports without conflicts."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from echomine.archive.ledger import ImageResult
 from echomine.archive.workspace import Workspace
-from echomine.domain.records import Evidence, Label
-from echomine.domain.severity import SeverityInterval
-from echomine.domain.vocabulary import Assertion, Disease, ItemState, LabelSource, Severity, Valve
+from echomine.domain.records import Evidence
+from echomine.domain.vocabulary import ItemState, LabelSource, Severity, Valve
 from echomine.pipeline.agreement import grade_distance, in_conflict, with_agreement
 from echomine.pipeline.export_labels import ExportRequest, export_labels
 from echomine.pipeline.ingest import ingest
 from echomine.pipeline.measured_labels import measurement_model
-
-
-def label(severity: Severity, source: LabelSource = LabelSource.RETRIEVAL, **changes: object) -> Label:
-    made = Label(
-        source=source,
-        valve=Valve.AORTIC,
-        disease=Disease.STENOSIS,
-        severity=SeverityInterval.exactly(severity),
-        assertion=Assertion.NEGATED if severity is Severity.NONE else Assertion.PRESENT,
-        confidence=0.9,
-        image_id="1.2.3",
-        study_uid="1.2",
-    )
-    return replace(made, **changes)  # type: ignore[arg-type]
+from tests.pipeline.sample_labels import label
 
 
 def test_distance_counts_grades_between_intervals() -> None:

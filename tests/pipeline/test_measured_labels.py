@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 from echomine.archive.workspace import Workspace
-from echomine.domain.records import Label
-from echomine.domain.severity import SeverityInterval
-from echomine.domain.vocabulary import Assertion, Disease, LabelSource, Severity, Valve
+from echomine.domain.vocabulary import Disease, LabelSource, Severity, Valve
 from echomine.doppler.reading import read_display
 from echomine.pipeline.export_labels import ExportRequest, export_labels
 from echomine.pipeline.measure_archive import measure_archive, review_order
@@ -20,25 +18,12 @@ from echomine.pipeline.measured_labels import (
 )
 from echomine.pipeline.review_table import review_documents, review_table
 from tests.doppler import drawn_displays as drawn
+from tests.pipeline.sample_labels import label
 
 
 def ejection(peak_mps: float) -> np.ndarray:
     place = np.clip((drawn.times()[None, :] - np.array([[0.3], [1.1], [1.9]])) / 0.32, 0.0, 1.0)
     return -peak_mps * np.sin(np.pi * place ** (np.log(0.5) / np.log(0.34))).sum(axis=0)
-
-
-def label(severity: Severity, source: LabelSource = LabelSource.RETRIEVAL, **changes: object) -> Label:
-    made = Label(
-        source=source,
-        valve=Valve.AORTIC,
-        disease=Disease.STENOSIS,
-        severity=SeverityInterval.exactly(severity),
-        assertion=Assertion.NEGATED if severity is Severity.NONE else Assertion.PRESENT,
-        confidence=0.9,
-        image_id="1.2.3",
-        study_uid="1.2",
-    )
-    return replace(made, **changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
