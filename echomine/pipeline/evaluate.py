@@ -243,13 +243,12 @@ def fit_models(
     data: LearningData, pool: Sequence[Paragraph], settings: Settings, *, seed: int, progress: Progress
 ) -> tuple[FittedModels, TextSpace]:
     """Everything learnt on some data, in memory; the pool's other paragraphs are inferred and can be found."""
-    hand_made = bool(data.pairs)
     data = with_weak_labels(data)
     space = make_text_space(data.paragraphs, settings, seed=seed, progress=progress)
     feature, displays = make_image_feature(data, settings, seed=seed, progress=progress)
     with progress.stage("Placing paragraphs", 1):
         vectors = vectors_of(space, pool)
-    paired = taught_rows(data, feature, displays, vectors, settings, hand_made=hand_made, seed=seed, progress=progress)
+    paired = taught_rows(data, feature, displays, vectors, settings, seed=seed, progress=progress)
     index = make_index(pool, vectors, settings, text_space="")
     by_id = {one.paragraph_id: one for one in pool}
     models = FittedModels(

@@ -92,7 +92,7 @@ def train_transform_network(
     """A new image feature, and a new transform from it into the current text space."""
     space = workspace.artifacts.load(TEXT_SPACE)
     data = with_weak_labels(_learning_data(workspace, settings, progress))
-    hand_made = bool(workspace.catalog.reports.pairs())
+    hand_made = not data.exams
     feature, displays = make_image_feature(
         data, settings, seed=seed, progress=progress, checkpoint_dir=workspace.path / "training"
     )
@@ -105,7 +105,7 @@ def train_transform_network(
     )
     with progress.stage("Placing paragraphs", 1):
         vectors = vectors_of(text_space_from_files(space.files), data.paragraphs)
-    paired = taught_rows(data, feature, displays, vectors, settings, hand_made=hand_made, seed=seed, progress=progress)
+    paired = taught_rows(data, feature, displays, vectors, settings, seed=seed, progress=progress)
     transform = make_transform(paired, settings, seed=seed, progress=progress)
     transform_generation = workspace.artifacts.write(
         TRANSFORM,

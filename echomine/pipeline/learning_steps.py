@@ -122,19 +122,18 @@ def taught_rows(  # noqa: PLR0913 - everything that is learnt from
     vectors: Vectors,
     settings: Settings,
     *,
-    hand_made: bool,
     seed: int,
     progress: Progress,
 ) -> PairedFeatures:
     """The rows that the transform is learnt from: pairs and viewed images, and copies of another look of both.
 
-    Where no pair is hand-made there are weak pairs and their copies alone.
+    Where pairs are proposed there are those and their copies alone.
     """
     with progress.stage("Describing pairs and views", 1) as advance:
         taught = taught_images(data)
         embedded, copies = displays.embedded(feature), displays.embedded_copies(feature)
         advance(1)
-    if not hand_made:
+    if data.exams:
         pairs = settle_weak_pairs(data, taught, embedded, vectors, settings, seed=seed, progress=progress)
         return with_copies(paired_features(data, pairs, taught, embedded, vectors), taught, copies)
     paired = paired_features(data, data.pairs, taught, embedded, vectors)
